@@ -1,0 +1,1 @@
+"""Signed changes, shared documents and sync: pure, without IO."""

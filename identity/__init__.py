@@ -1,0 +1,1 @@
+"""Keys, sealing and tickets: who is who."""

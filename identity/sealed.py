@@ -1,0 +1,72 @@
+"""Sealing: to one reader, to many, and under a shared secret of a space.
+
+A *secret* is 32 random bytes that the devices in standing share; it is named by the first 16 bytes of its
+BLAKE2b-256 hash, the *epoch* of a change. A body is sealed with XChaCha20-Poly1305 under a key derived from
+(secret, author, seq, nonce), so that one body can be disclosed alone and one ciphertext opens one way only.
+"""
+
+from hashlib import blake2b
+
+import nacl.bindings as sodium
+import nacl.exceptions
+import nacl.utils
+
+from identity.errors import Malformed
+
+SECRET_BYTES = 32
+NAME_BYTES = 16
+NONCE_BYTES = 24
+OVERHEAD_BYTES = NONCE_BYTES + 16
+_BODY_CONTEXT = b"commons/body/1"
+
+_encrypt = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt
+_decrypt = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt
+
+
+def new_secret() -> bytes:
+    """Return 32 bytes from the system's randomness."""
+    return nacl.utils.random(SECRET_BYTES)
+
+
+def name_of(secret: bytes) -> bytes:
+    """Return the 16-byte name of a secret: what a change's `epoch` holds."""
+    return blake2b(secret, digest_size=32).digest()[:NAME_BYTES]
+
+
+def body_key(secret: bytes, author: bytes, seq: int, nonce: bytes) -> bytes:
+    """Derive the key that seals one body; with it that body can be disclosed alone."""
+    return blake2b(
+        author + seq.to_bytes(8, "big") + nonce, key=secret, person=_BODY_CONTEXT, digest_size=32
+    ).digest()
+
+
+def seal_body(plain: bytes, secret: bytes, author: bytes, seq: int, header_start: bytes) -> bytes:
+    """Seal a body for everyone who holds the secret; `header_start` is authenticated with it."""
+    nonce = nacl.utils.random(NONCE_BYTES)
+    return nonce + _encrypt(plain, header_start, nonce, body_key(secret, author, seq, nonce))
+
+
+def open_body(sealed: bytes, secret: bytes, author: bytes, seq: int, header_start: bytes) -> bytes:
+    """Open a sealed body.
+
+    Raises:
+        Malformed: if the secret, the place in the log or the bytes are not those it was sealed with.
+    """
+    nonce = sealed[:NONCE_BYTES]
+    try:
+        return _decrypt(sealed[NONCE_BYTES:], header_start, nonce, body_key(secret, author, seq, nonce))
+    except (nacl.exceptions.CryptoError, nacl.exceptions.ValueError, nacl.exceptions.TypeError) as error:
+        raise Malformed("a sealed body does not open with its own secret") from error
+
+
+def seal_to(plain: bytes, reader: bytes) -> bytes:
+    """Seal bytes so that only the holder of one Ed25519 public key opens them (libsodium's sealed box)."""
+    try:
+        return sodium.crypto_box_seal(plain, sodium.crypto_sign_ed25519_pk_to_curve25519(reader))
+    except (nacl.exceptions.CryptoError, nacl.exceptions.ValueError, nacl.exceptions.RuntimeError) as error:
+        raise Malformed("this is not a usable Ed25519 public key") from error
+
+
+def seal_to_many(plain: bytes, readers: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """Seal the same bytes to several readers; pairs of (reader, sealed), in the order given."""
+    return [(reader, seal_to(plain, reader)) for reader in readers]

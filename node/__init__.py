@@ -1,0 +1,1 @@
+"""The node: store, network, domain, and the road between them."""

@@ -1,0 +1,1 @@
+"""The commons itself: commands, rules and rows; pure."""

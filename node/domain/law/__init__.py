@@ -1,0 +1,1 @@
+"""The ordered fold: who may do what."""
