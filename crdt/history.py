@@ -1,0 +1,304 @@
+"""The history of one space: logs, heads, tips, and what of a batch is accepted.
+
+Pure: it is told what a batch brings and what the store holds of the parents, and answers what to store. Acceptance
+never depends on time, on the order of arrival or on local policy. Changes come in *runs* of one log, consecutive
+by `prev` from what is held, every dep held or earlier in the batch, and the last one's signature good: through the
+chain it vouches for the run.
+
+A *past* is kept as the set of latest law and binding changes that a change has seen, interned: nearly all talk
+shares one, so judging costs nothing on the common path (see node.domain.law).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import NamedTuple
+
+from crdt.change import BINDING, Change, verify_change
+from identity.errors import BadSignature
+
+BUCKETS = 256
+ROOT_BYTES = 16
+EMPTY_PAST = 0
+
+
+class Parent(NamedTuple):
+    """What a change inherits from one that is held: its number in the store, its depth (λ), its past."""
+
+    number: int
+    depth: int
+    past: int
+
+
+class Accepted(NamedTuple):
+    """A change to store, numbered in order of acceptance."""
+
+    change: Change
+    number: int
+    depth: int
+    past: int
+    parents: tuple[int, ...]
+
+
+class Gap(NamedTuple):
+    """What is missing before a log can go on: changes by id, or the log from a sequence number on."""
+
+    author: bytes
+    seq: int
+    missing: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class Log:
+    """One device's log as it is held. `forked` is the sequence number from which two branches are known."""
+
+    author: bytes
+    number: int
+    seq: int = 0
+    head: bytes = b""
+    parent: Parent = Parent(0, 0, EMPTY_PAST)
+    time: int = 0
+    forked: int | None = None
+    standing: bool = False
+
+    def leaf(self) -> bytes:
+        """Return what stands for this log in the space's digest."""
+        mark = b"forked" if self.forked is not None else b""
+        return blake2b(self.author + self.seq.to_bytes(8, "big") + self.head + mark, digest_size=16).digest()
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What of a batch is new, what is known already, what lacks a parent, and what contradicts a log."""
+
+    accepted: list[Accepted] = field(default_factory=list)
+    known: int = 0
+    gaps: list[Gap] = field(default_factory=list)
+    forks: list[Change] = field(default_factory=list)
+    strangers: list[Change] = field(default_factory=list)
+
+
+class Pasts:
+    """Interned sets of latest law changes, each a sorted tuple of their numbers in the store."""
+
+    def __init__(self) -> None:
+        self.sets: list[tuple[int, ...]] = [()]
+        self._index: dict[tuple[int, ...], int] = {(): 0}
+        self.covers: dict[int, int] = {}  # law change -> bit set of the law changes in its past, itself included
+        self._bit: dict[int, int] = {}
+
+    def add_law(self, number: int, past: int) -> None:
+        """Remember a law change and everything before it."""
+        self._bit[number] = len(self._bit)
+        self.covers[number] = self.bits(past) | (1 << self._bit[number])
+
+    def bits(self, past: int) -> int:
+        """Return the bit set of all law changes in a past."""
+        bits = 0
+        for number in self.sets[past]:
+            bits |= self.covers[number]
+        return bits
+
+    def includes(self, past: int, law: int) -> bool:
+        """Tell whether a law change is in a past."""
+        return bool(self.bits(past) >> self._bit[law] & 1)
+
+    def intern(self, laws: tuple[int, ...]) -> int:
+        """Return the number of a set of latest law changes."""
+        number = self._index.get(laws)
+        if number is None:
+            number = self._index[laws] = len(self.sets)
+            self.sets.append(laws)
+        return number
+
+    def join(self, pasts: Iterable[int]) -> int:
+        """Return the past that holds several: the latest law changes among them."""
+        distinct = set(pasts)
+        if len(distinct) == 1:
+            return distinct.pop()
+        laws = {law for past in distinct for law in self.sets[past]}
+        latest = (law for law in laws if not any(self._before(law, other) for other in laws))
+        return self.intern(tuple(sorted(latest)))
+
+    def _before(self, law: int, other: int) -> bool:
+        return law != other and bool(self.covers[other] >> self._bit[law] & 1)
+
+
+class History:
+    """All logs of one space, in memory: heads, tips and digests; the changes themselves are in the store."""
+
+    def __init__(self) -> None:
+        self.logs: dict[bytes, Log] = {}
+        self.tips: dict[bytes, Parent] = {}
+        self.pasts = Pasts()
+        self._buckets: list[bytes | None] = [None] * BUCKETS
+        self._members: list[list[Log]] = [[] for _ in range(BUCKETS)]
+        self._root: bytes | None = None
+        self.size = 0
+
+    # -- digests ------------------------------------------------------------------------------------------------
+
+    def bucket(self, index: int) -> bytes:
+        """Return the 8-byte digest of the logs whose author's key starts with this byte."""
+        found = self._buckets[index]
+        if found is None:
+            leaves = sorted(log.leaf() for log in self._members[index] if log.seq or log.forked is not None)
+            found = self._buckets[index] = blake2b(b"".join(leaves), digest_size=8).digest() if leaves else bytes(8)
+        return found
+
+    def buckets(self) -> bytes:
+        """Return all bucket digests, one after another."""
+        return b"".join(self.bucket(index) for index in range(BUCKETS))
+
+    def root(self) -> bytes:
+        """Return the 16-byte digest of everything held: equal on two nodes if and only if they hold the same."""
+        if self._root is None:
+            self._root = blake2b(self.buckets(), digest_size=ROOT_BYTES).digest()
+        return self._root
+
+    def in_bucket(self, index: int) -> list[Log]:
+        """Return the logs of one bucket that hold anything."""
+        return [log for log in self._members[index] if log.seq or log.forked is not None]
+
+    def touch(self, log: Log) -> None:
+        """Forget the digests that a log is part of; call it after changing the log."""
+        self._buckets[log.author[0]] = None
+        self._root = None
+
+    def add_log(self, log: Log) -> Log:
+        """Begin to keep a log."""
+        self.logs[log.author] = log
+        self._members[log.author[0]].append(log)
+        self.touch(log)
+        return log
+
+    # -- acceptance -----------------------------------------------------------------------------------------------
+
+    def judge(self, changes: Sequence[Change], held: Mapping[bytes, Parent], first_number: int) -> Verdict:
+        """Tell what of a batch is to be stored; changes nothing yet (see `apply`).
+
+        `held` maps the ids, among the batch's own and its deps, that the store holds already.
+
+        Raises:
+            BadSignature: if the last change of a log in the batch is not signed by its author.
+        """
+        last = {change.header.author: change for change in changes}
+        for change in last.values():
+            if change.id not in held:
+                verify_change(change)
+        limits: dict[bytes, int] = {}
+        while True:
+            verdict = self._connect(changes, held, first_number, limits)
+            cut = self._unsigned_ends(verdict.accepted, last)
+            if not cut:
+                return verdict
+            limits.update(cut)
+
+    def _unsigned_ends(self, accepted: Sequence[Accepted], last: Mapping[bytes, Change]) -> dict[bytes, int]:
+        """Return the logs whose run was cut short at a change that is not well signed, and where to stop."""
+        ends = {entry.change.header.author: entry.change for entry in accepted}
+        cut = {}
+        for author, change in ends.items():
+            if change is last[author]:
+                continue
+            try:
+                verify_change(change)
+            except BadSignature:
+                cut[author] = 0  # nothing of this run can be told to be its author's
+        return cut
+
+    def _connect(
+        self, changes: Sequence[Change], held: Mapping[bytes, Parent], number: int, limits: Mapping[bytes, int]
+    ) -> Verdict:
+        verdict = Verdict()
+        fresh: dict[bytes, Parent] = {}
+        heads: dict[bytes, tuple[int, bytes, Parent]] = {}
+        stopped: set[bytes] = set()
+        for change in changes:
+            header = change.header
+            author = header.author
+            if change.id in held:
+                verdict.known += 1
+                continue
+            seq, head, parent = heads.get(author) or self._head(author)
+            if not self._follows(change, seq, head, verdict):
+                continue
+            if author in limits or author in stopped:
+                continue
+            missing = tuple(dep for dep in header.deps if dep not in fresh and dep not in held)
+            if missing:
+                verdict.gaps.append(Gap(author, header.seq, missing))
+                stopped.add(author)
+                continue
+            parents = [fresh.get(dep) or held[dep] for dep in header.deps]
+            if header.prev:
+                parents.append(parent)
+            entry = self._entry(change, number, parents)
+            verdict.accepted.append(entry)
+            mine = self._as_parent(entry)
+            fresh[change.id] = mine
+            heads[author] = (header.seq, change.id, mine)
+            number += 1
+        return verdict
+
+    def _head(self, author: bytes) -> tuple[int, bytes, Parent]:
+        log = self.logs.get(author)
+        return (log.seq, log.head, log.parent) if log else (0, b"", Parent(0, 0, EMPTY_PAST))
+
+    def _follows(self, change: Change, seq: int, head: bytes, verdict: Verdict) -> bool:
+        """Tell whether a change continues its log; notes a gap or a fork where it does not."""
+        header = change.header
+        log = self.logs.get(header.author)
+        if log is not None and log.forked is not None and header.seq >= log.forked:
+            verdict.forks.append(change)
+            return False
+        if header.seq == seq + 1 and header.prev == head:
+            return True
+        if header.seq <= seq + 1:
+            verdict.forks.append(change)
+        else:
+            verdict.gaps.append(Gap(header.author, seq + 1, ()))
+        return False
+
+    def _entry(self, change: Change, number: int, parents: Sequence[Parent]) -> Accepted:
+        depth = 1 + max((parent.depth for parent in parents), default=0)
+        past = parents[0].past if parents else EMPTY_PAST
+        for parent in parents:
+            if parent.past != past:
+                past = self.pasts.join(parent.past for parent in parents)
+                break
+        return Accepted(change, number, depth, past, tuple(parent.number for parent in parents))
+
+    def _as_parent(self, entry: Accepted) -> Parent:
+        """Return what a change hands on: its own past, and itself where it is law or binding."""
+        if entry.change.header.klass > BINDING:
+            return Parent(entry.number, entry.depth, entry.past)
+        if entry.number not in self.pasts.covers:
+            self.pasts.add_law(entry.number, entry.past)
+        return Parent(entry.number, entry.depth, self.pasts.intern((entry.number,)))
+
+    def apply(self, accepted: Sequence[Accepted], new_log: Mapping[bytes, int]) -> None:
+        """Take over what was stored; `new_log` numbers the logs that begin here."""
+        tips = self.tips
+        for entry in accepted:
+            header = entry.change.header
+            tips.pop(header.prev, None)
+            for dep in header.deps:
+                tips.pop(dep, None)
+            tips[entry.change.id] = self._as_parent(entry)
+        for entry in {entry.change.header.author: entry for entry in accepted}.values():
+            header = entry.change.header
+            log = self.logs.get(header.author)
+            if log is None:
+                log = self.add_log(Log(header.author, new_log[header.author]))
+            log.seq, log.head, log.time = header.seq, entry.change.id, header.time
+            log.parent = self._as_parent(entry)
+            self.touch(log)
+        self.size += len(accepted)
+
+    def next_deps(self, author: bytes, most: int) -> tuple[bytes, ...]:
+        """Return what a new change of this author names: the tips of other logs, oldest first."""
+        log = self.logs.get(author)
+        own = log.head if log else b""
+        others = [(parent.depth, tip) for tip, parent in self.tips.items() if tip != own]
+        return tuple(tip for _, tip in sorted(others)[:most])

@@ -1,0 +1,192 @@
+"""The law fold of one space: judge each law change once, in its own past, and keep what follows.
+
+`Law` is told every law change in an order in which parents come first, and answers whether it has effect and, if
+not, why, in words for the public log. Grants are only ever added here; what a change may do depends on whether the
+grant of its author lies in its own past, so two nodes with the same set of changes agree on everything.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from crdt.history import Pasts
+from identity.certificates import MAX_SLOTS, Certificate, read_certificate
+from identity.errors import CommonsError, Refused
+from identity.tickets import Terms, check_proof, read_terms
+from node.domain.area import require
+from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace, WithdrawTicket
+
+
+@dataclass(frozen=True, slots=True)
+class LawChange:
+    """A law change with its place: `past` is interned in the history's `Pasts`, `time` claimed, in ms."""
+
+    id: bytes
+    number: int
+    author: bytes
+    seq: int
+    time: int
+    past: int
+    command: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A device may act for a person, by the law change of that number."""
+
+    device: bytes
+    person: bytes
+    slot: int
+    number: int
+    depth_time: int
+    inviter: bytes | None
+
+
+@dataclass(slots=True)
+class Join:
+    """A knock that proved a ticket; `admitted` once its inviter's device let it in."""
+
+    change: LawChange
+    terms: Terms
+    admitted: bool = False
+
+
+@dataclass(slots=True)
+class Law:
+    """What the law of one space amounts to."""
+
+    pasts: Pasts
+    founding: LawChange | None = None
+    grants: dict[bytes, list[Grant]] = field(default_factory=dict)
+    joins: dict[bytes, Join] = field(default_factory=dict)
+    uses: dict[bytes, int] = field(default_factory=dict)
+    withdrawn: set[bytes] = field(default_factory=set)
+    refused: dict[int, str] = field(default_factory=dict)
+
+    # -- questions ------------------------------------------------------------------------------------------------
+
+    def person_of(self, device: bytes) -> bytes | None:
+        """Return whom a device acts for, or None while it has no standing."""
+        grants = self.grants.get(device)
+        return grants[0].person if grants else None
+
+    def in_standing(self, device: bytes, past: int) -> Grant | None:
+        """Return the grant of a device that lies in a past, if any does."""
+        grants = self.grants.get(device, ())
+        return next((grant for grant in grants if self.pasts.includes(past, grant.number)), None)
+
+    def members(self) -> dict[bytes, list[Grant]]:
+        """Return every person who belongs, with their devices in order of admission."""
+        people: dict[bytes, list[Grant]] = {}
+        for grants in self.grants.values():
+            people.setdefault(grants[0].person, []).append(grants[0])
+        for devices in people.values():
+            devices.sort(key=lambda grant: grant.number)
+        return people
+
+    def waiting(self, inviter: bytes) -> Iterator[Join]:
+        """Return the knocks with a ticket of this device that nobody answered yet."""
+        return (join for join in self.joins.values() if not join.admitted and join.terms.inviter == inviter)
+
+    def ticket_holds(self, terms: Terms, now_ms: int) -> None:
+        """A ticket lets in until it is withdrawn, used up or expired.
+
+        Raises:
+            Refused: saying which.
+        """
+        require(terms.key not in self.withdrawn, "This invitation was withdrawn.")
+        require(self.uses.get(terms.key, 0) < terms.uses, "This invitation was used up.")
+        require(now_ms <= terms.expires_ms, "This invitation has expired.")
+
+    # -- judging ----------------------------------------------------------------------------------------------------
+
+    def judge(self, change: LawChange) -> bool:
+        """Give a law change its effect, or note why it has none; tell whether it has."""
+        rule = _RULES.get(type(change.command))
+        try:
+            if rule is None:
+                raise Refused("this kind of law is not known under these rules")
+            rule(self, change)
+        except CommonsError as error:
+            self.refused[change.number] = str(error)
+            return False
+        return True
+
+    def grant(self, change: LawChange, certificate: Certificate, inviter: bytes | None) -> None:
+        """Let a device act for its person from this change on."""
+        granted = Grant(certificate.device, certificate.person, certificate.slot, change.number, change.time, inviter)
+        self.grants.setdefault(certificate.device, []).append(granted)
+
+
+def found_space(law: Law, change: LawChange) -> None:
+    """The one change that begins a space makes its author the first member."""
+    require(law.founding is None, "a space is founded once")
+    certificate = read_certificate(change.command.certificate)
+    require(certificate.device == change.author, "the founder's certificate names another device")
+    law.founding = change
+    law.grant(change, certificate, None)
+
+
+def join_space(law: Law, change: LawChange) -> None:
+    """A newcomer knocks with a ticket made out by a member's device, as the first thing they say."""
+    command: JoinSpace = change.command
+    require(change.seq == 1, "a knock is the first change of a log")
+    terms = read_terms(command.terms, command.terms_signature)
+    check_proof(terms, command.proof, command.person, change.author)
+    if terms.purpose == "member":
+        certificate = read_certificate(command.certificate)
+        holds = certificate.device == change.author and certificate.person == command.person
+        require(holds, "the newcomer's certificate names another device or person")
+    law.joins[change.id] = Join(change, terms)
+
+
+def admit_member(law: Law, change: LawChange) -> None:
+    """The device that issued a ticket lets in who proved it, while the ticket holds."""
+    join = _answered(law, change, "member")
+    terms = join.terms
+    law.ticket_holds(terms, change.time)
+    law.uses[terms.key] = law.uses.get(terms.key, 0) + 1
+    join.admitted = True
+    law.grant(change, read_certificate(join.change.command.certificate), law.person_of(change.author))
+
+
+def certify_device(law: Law, change: LawChange) -> None:
+    """A person's device adds another to that person, in a slot of its own."""
+    join = _answered(law, change, "device")
+    mine = law.in_standing(change.author, change.past)
+    certificate = read_certificate(change.command.certificate)
+    holds = mine is not None and certificate.person == mine.person and certificate.device == join.change.author
+    require(holds, "a device is added by its own person, to its own person")
+    slots = {grant.slot for devices in law.grants.values() for grant in devices if grant.person == certificate.person}
+    require(certificate.slot < MAX_SLOTS and certificate.slot not in slots, "this person's slot is taken")
+    law.ticket_holds(join.terms, change.time)
+    law.uses[join.terms.key] = law.uses.get(join.terms.key, 0) + 1
+    join.admitted = True
+    law.grant(change, certificate, None)
+
+
+def withdraw_ticket(law: Law, change: LawChange) -> None:
+    """A device withdraws a ticket; it binds the admissions of that same device only."""
+    require(law.in_standing(change.author, change.past), "only a member withdraws a ticket")
+    law.withdrawn.add(change.command.ticket)
+
+
+def _answered(law: Law, change: LawChange, purpose: str) -> Join:
+    """Return the knock that an admission answers, if this device may answer it."""
+    join = law.joins.get(change.command.join)
+    require(join is not None, "this admission answers a knock that is not there")
+    assert join is not None  # noqa: S101 - require said so
+    require(law.pasts.includes(change.past, join.change.number), "this admission answers a knock it has not seen")
+    require(join.terms.inviter == change.author, "only the device that issued a ticket admits by it")
+    require(law.in_standing(change.author, change.past), "the inviter is not a member")
+    require(join.terms.purpose == purpose, "this ticket is for something else")
+    return join
+
+
+_RULES = {
+    FoundSpace: found_space,
+    JoinSpace: join_space,
+    AdmitMember: admit_member,
+    CertifyDevice: certify_device,
+    WithdrawTicket: withdraw_ticket,
+}

@@ -1,0 +1,129 @@
+"""Who belongs: founding, admission by ticket, device certificates.
+
+Each law change is judged once, in the state of its own past, which its hashes pin; so what is accepted depends on
+the set of changes only, never on the order in which they arrive (design: governance, "Order and authority").
+Bodies of law hold no free text.
+"""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from crdt.change import ID_BYTES, LAW
+from identity.certificates import read_certificate
+from identity.tickets import PROOF_BYTES, read_terms
+from node.domain.area import register, well_formed
+
+LAW_VERSION = 1
+ADMISSIONS = ("invite",)
+MAX_WRAPS = 4_096
+MAX_WRAP_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class FoundSpace:
+    """Begin a space: its first member, their device, how others are admitted, the secrets for that device."""
+
+    law_version: int
+    certificate: bytes
+    admission: str
+    wraps: list[Any]
+    kind: ClassVar[str] = "space.found"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless the rules are known and the certificate holds."""
+        well_formed(self.law_version == LAW_VERSION, "a space is founded under rules from the future")
+        well_formed(self.admission in ADMISSIONS, "a space is founded with an unknown way in")
+        read_certificate(self.certificate)
+        _check_wraps(self.wraps)
+
+
+@dataclass(frozen=True, slots=True)
+class JoinSpace:
+    """Knock: the first change of a newcomer's device, proving a ticket.
+
+    A ticket for a member carries the device's certificate; one for a further device of the inviter carries none.
+    """
+
+    terms: bytes
+    terms_signature: bytes
+    proof: bytes
+    person: bytes
+    certificate: bytes
+    kind: ClassVar[str] = "space.join"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed or BadSignature unless the ticket's terms are signed by its inviter."""
+        well_formed(len(self.person) == 32 and len(self.proof) == PROOF_BYTES, "a join holds no proof")
+        read_terms(self.terms, self.terms_signature)
+        if self.certificate:
+            read_certificate(self.certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class AdmitMember:
+    """Let a newcomer in who proved a ticket; only the device that issued the ticket does."""
+
+    join: bytes
+    wraps: list[Any]
+    kind: ClassVar[str] = "member.admit"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless it names a join."""
+        well_formed(len(self.join) == ID_BYTES, "an admission names no join")
+        _check_wraps(self.wraps)
+
+
+@dataclass(frozen=True, slots=True)
+class CertifyDevice:
+    """Add a device to one's own person: `join` is the new device's knock."""
+
+    join: bytes
+    certificate: bytes
+    wraps: list[Any]
+    kind: ClassVar[str] = "device.certify"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless it names a join and the certificate holds."""
+        well_formed(len(self.join) == ID_BYTES, "a certificate names no join")
+        read_certificate(self.certificate)
+        _check_wraps(self.wraps)
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawTicket:
+    """End a ticket of one's own: nobody is admitted by it any more."""
+
+    ticket: bytes
+    kind: ClassVar[str] = "ticket.withdraw"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless it names a ticket."""
+        well_formed(len(self.ticket) == 32, "a withdrawal names no ticket")
+
+
+def _check_wraps(wraps: list[Any]) -> None:
+    well_formed(len(wraps) <= MAX_WRAPS, "too many sealed secrets")
+    for wrap in wraps:
+        well = type(wrap) is list and len(wrap) == 2 and all(type(part) is bytes for part in wrap)
+        well_formed(well and len(wrap[0]) == 32 and len(wrap[1]) <= MAX_WRAP_BYTES, "a sealed secret is malformed")
+
+
+def _itself(_command: Any) -> bytes | None:
+    return None
+
+
+for _command, _types in (
+    (FoundSpace, ((int,), (bytes,), (str,), (list,))),
+    (JoinSpace, ((bytes,), (bytes,), (bytes,), (bytes,), (bytes,))),
+    (AdmitMember, ((bytes,), (list,))),
+    (CertifyDevice, ((bytes,), (bytes,), (list,))),
+    (WithdrawTicket, ((bytes,),)),
+):
+    register(_command, _types, _itself, None)
+
+

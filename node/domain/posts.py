@@ -1,0 +1,230 @@
+"""Posts: written, imported, answered, edited, retracted.
+
+A post's row is the fold of everything said about it: of its author's edits the deepest counts, the least id
+deciding a tie; one retraction by its author empties it for good, whatever else arrives. All of it commutes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+from crdt.change import ID_BYTES, TALK
+from node.domain.area import Fact, register, require, well_formed
+
+MAX_TEXT_CHARS = 50_000
+MAX_MEDIA = 16
+MAX_ADDRESS_CHARS = 2_000
+_NONE = type(None)
+_OPTIONAL_ID = (bytes, _NONE)
+
+
+class Media(NamedTuple):
+    """A picture or file that goes with a post, known by the hash of its bytes."""
+
+    hash: bytes
+    media_type: str
+    alt: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class WritePost:
+    """Say something in a space, or answer: `thread` is the first post of the thread, `parent` the one answered."""
+
+    text: str
+    thread: bytes | None
+    parent: bytes | None
+    media: list[Any]
+    kind: ClassVar[str] = "post.write"
+    klass: ClassVar[int] = TALK
+
+    def check(self) -> None:
+        """Raise Malformed unless the text fits and a reply names both its thread and what it answers."""
+        well_formed(len(self.text) <= MAX_TEXT_CHARS, "a post is too long")
+        well_formed((self.thread is None) == (self.parent is None), "a reply names its thread and its parent")
+        if self.thread is not None:
+            well_formed(len(self.thread) == ID_BYTES and _is_id(self.parent), "a reply names something else")
+        if self.media:
+            _check_media(self.media)
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPost:
+    """Bring a post from elsewhere: with the date and the address it had there."""
+
+    text: str
+    thread: bytes | None
+    parent: bytes | None
+    media: list[Any]
+    published: int
+    address: str
+    source: bytes
+    kind: ClassVar[str] = "post.import"
+    klass: ClassVar[int] = TALK
+
+    def check(self) -> None:
+        """Raise Malformed unless text, date, address and the 16-byte hash of its source id fit."""
+        WritePost(self.text, self.thread, self.parent, self.media).check()
+        well_formed(0 <= self.published < 1 << 53, "an imported post has no date")
+        well_formed(len(self.address) <= MAX_ADDRESS_CHARS, "an address is too long")
+        well_formed(len(self.source) == 16, "an imported post names no source")
+
+
+@dataclass(frozen=True, slots=True)
+class EditPost:
+    """Give a post a new text; earlier ones stay in its history."""
+
+    post: bytes
+    text: str
+    kind: ClassVar[str] = "post.edit"
+    klass: ClassVar[int] = TALK
+
+    def check(self) -> None:
+        """Raise Malformed unless it names a post and the text fits."""
+        well_formed(_is_id(self.post), "an edit names no post")
+        well_formed(len(self.text) <= MAX_TEXT_CHARS, "a post is too long")
+
+
+@dataclass(frozen=True, slots=True)
+class RetractPost:
+    """Take a post back: its body, and those of the edits named, are erased wherever this is heard."""
+
+    post: bytes
+    edits: list[Any]
+    kind: ClassVar[str] = "post.retract"
+    klass: ClassVar[int] = TALK
+
+    def check(self) -> None:
+        """Raise Malformed unless everything it names is an id."""
+        well_formed(_is_id(self.post), "a retraction names no post")
+        well_formed(len(self.edits) <= 1_000 and all(map(_is_id, self.edits)), "a retraction names no edit")
+
+    def erases(self) -> list[bytes]:
+        """Return the ids of the changes whose bodies go."""
+        return [self.post, *self.edits]
+
+
+class Post(NamedTuple):
+    """The row of a post. `number`, `space` and `log` are the store's; times are ms since the epoch."""
+
+    number: int
+    space: int
+    log: int
+    time: int
+    text: str
+    thread: bytes | None
+    parent: bytes | None
+    media: bytes | None
+    edited: int | None
+    versions: int
+    retracted: int
+    published: int | None
+    address: str | None
+    source: bytes | None
+
+
+class Version(NamedTuple):
+    """One text a post has had: in its history, newest last."""
+
+    id: bytes
+    time: int
+    text: str
+
+
+def fold_post(facts: Sequence[Fact]) -> Post | None:
+    """Fold everything about one post into its row; None while the post itself has not arrived."""
+    first = next((fact for fact in facts if isinstance(fact.command, WritePost | ImportPost)), None)
+    if first is None:
+        return None
+    mine = [fact for fact in facts if fact.person == first.person]
+    if any(isinstance(fact.command, RetractPost) for fact in mine):
+        return _row(first, "", None, 0)._replace(media=None, retracted=1, address=None)
+    edits = [fact for fact in mine if isinstance(fact.command, EditPost)]
+    if not edits:
+        return _row(first, first.command.text, None, 1)
+    last = min(edits, key=lambda fact: (-fact.depth, fact.id))
+    return _row(first, last.command.text, last.time, 1 + len(edits))
+
+
+def _row(first: Fact, text: str, edited: int | None, versions: int) -> Post:
+    command = first.command
+    imported = isinstance(command, ImportPost)
+    return Post(
+        first.number,
+        first.space,
+        first.log,
+        first.time,
+        text,
+        command.thread,
+        command.parent,
+        pack_media(command.media),
+        edited,
+        versions,
+        0,
+        command.published if imported else None,
+        command.address if imported else None,
+        command.source if imported else None,
+    )
+
+
+def versions(facts: Sequence[Fact]) -> list[Version]:
+    """Return the texts a post has had, oldest first; none once it was retracted."""
+    row = fold_post(facts)
+    if row is None or row.retracted:
+        return []
+    first = next(fact for fact in facts if fact.number == row.number)
+    mine = [fact for fact in facts if fact.person == first.person and hasattr(fact.command, "text")]
+    mine.sort(key=lambda fact: (fact.depth, fact.id))
+    return [Version(fact.id, fact.time, fact.command.text) for fact in mine]
+
+
+def pack_media(media: Sequence[Any]) -> bytes | None:
+    """Return media as one blob for the row: records of hash, type, alt and size, split by control bytes."""
+    if not media:
+        return None
+    records = ("\x1f".join((item[0].hex(), item[1], item[2], str(item[3]))) for item in media)
+    return "\x1e".join(records).encode()
+
+
+def unpack_media(packed: bytes | None) -> list[Media]:
+    """Read what `pack_media` wrote."""
+    if not packed:
+        return []
+    records = (record.split("\x1f") for record in packed.decode().split("\x1e"))
+    return [Media(bytes.fromhex(hash_), kind, alt, int(size)) for hash_, kind, alt, size in records]
+
+
+def allow_text(text: str) -> None:
+    """A post says something, and fits."""
+    require(text.strip(), "A post needs some words.")
+    require(len(text) <= MAX_TEXT_CHARS, f"A post can hold {MAX_TEXT_CHARS:,} characters; this has {len(text):,}.")
+
+
+def _is_id(value: object) -> bool:
+    return type(value) is bytes and len(value) == ID_BYTES
+
+
+def _check_media(media: list[Any]) -> None:
+    well_formed(len(media) <= MAX_MEDIA, "a post holds too many pictures")
+    for item in media:
+        well_formed(type(item) is list and len(item) == 4, "a post names a picture wrongly")
+        hash_, kind, alt, size = item
+        well_formed(_is_id(hash_) and type(size) is int and size >= 0, "a post names a picture wrongly")
+        well = type(kind) is str and type(alt) is str and len(kind) <= 100 and len(alt) <= 2_000
+        well_formed(well and not {"\x1e", "\x1f"} & set(kind + alt), "a post names a picture wrongly")
+
+
+def _own(command: Any) -> bytes | None:  # noqa: ARG001 - a post is about itself
+    return None
+
+
+def _post(command: Any) -> bytes | None:
+    return command.post  # type: ignore[no-any-return]
+
+
+register(WritePost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,)), _own, fold_post)
+register(
+    ImportPost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,), (int,), (str,), (bytes,)), _own, fold_post
+)
+register(EditPost, ((bytes,), (str,)), _post, fold_post)
+register(RetractPost, ((bytes,), (list,)), _post, fold_post)
