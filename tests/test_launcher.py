@@ -53,15 +53,9 @@ class Checkout:
         about = f"{name}-{version}.dist-info"
         with zipfile.ZipFile(wheel, "w") as archive:
             archive.writestr(f"{name}.py", f'VERSION = "{name} {version}"\n')
-            archive.writestr(
-                f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-            )
-            archive.writestr(
-                f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-            )
-            archive.writestr(
-                f"{about}/RECORD", f"{name}.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n"
-            )
+            archive.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+            archive.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+            archive.writestr(f"{about}/RECORD", f"{name}.py,,\n{about}/METADATA,,\n{about}/WHEEL,,\n{about}/RECORD,,\n")
         return wheel
 
     def lock(self, lock: str, wheel: Path, digest: str = "") -> None:
@@ -87,12 +81,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
 def test_the_launcher_needs_only_the_standard_library() -> None:
     tree = ast.parse(LAUNCHER.read_text(encoding="utf-8"))
 
-    plain = {
-        name.name.split(".")[0]
-        for node in ast.walk(tree)
-        if isinstance(node, ast.Import)
-        for name in node.names
-    }
+    plain = {name.name.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
     others = {str(node.module).split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
 
     assert plain | others <= sys.stdlib_module_names
@@ -113,9 +102,7 @@ def test_the_first_run_sets_up_and_hands_over_with_arguments_folder_and_exit_cod
     assert (second.returncode, second.stderr) == (7, "")
 
 
-def test_running_the_tests_adds_the_test_lock_and_starts_in_the_checkout(
-    checkout: Checkout, tmp_path: Path
-) -> None:
+def test_running_the_tests_adds_the_test_lock_and_starts_in_the_checkout(checkout: Checkout, tmp_path: Path) -> None:
     done = checkout.run("test", "-x", cwd=tmp_path)
 
     assert (done.returncode, done.stdout) == (0, f"tiny 1.0 ['test', '-x'] {checkout.root.name}\n")
@@ -140,9 +127,7 @@ def test_a_package_that_differs_from_the_lock_starts_nothing(checkout: Checkout,
     assert "Nothing was started." in done.stderr
 
 
-def test_an_environment_whose_making_was_interrupted_is_made_again(
-    checkout: Checkout, tmp_path: Path
-) -> None:
+def test_an_environment_whose_making_was_interrupted_is_made_again(checkout: Checkout, tmp_path: Path) -> None:
     checkout.lock("requirements.lock", checkout.write_wheel("tiny", "1.3"))
     for folder in (checkout.root / ".venv").rglob("site-packages/pip"):
         shutil.rmtree(folder)
