@@ -70,6 +70,7 @@ def _clean(html: str) -> str:
         tags=TAGS,
         attributes={"*": set(), "a": {"href"}, "ol": {"start"}},
         url_schemes=SCHEMES,
+        url_relative="deny",  # nobody else's words link into this node's own pages
         link_rel=REL,
         set_tag_attribute_values={tag: {"dir": "auto"} for tag in OWN_DIRECTION},
     )
