@@ -59,8 +59,12 @@ def verify(signature: bytes, message: bytes, public: bytes) -> None:
     """Check a detached Ed25519 signature.
 
     Raises:
-        BadSignature: if it does not fit the message and the key.
+        BadSignature: if it does not fit the message and the key, or either has another length than it should.
     """
+    # The binding takes (signature ‖ message) and a bare pointer to the key: other lengths would move the
+    # border between the two, or read past the key.
+    if len(signature) != SIGNATURE_BYTES or len(public) != KEY_BYTES:
+        raise BadSignature(f"a signature has {SIGNATURE_BYTES} bytes and a key {KEY_BYTES}")
     try:
         sodium.crypto_sign_open(signature + message, public)
     except (nacl.exceptions.BadSignatureError, nacl.exceptions.ValueError, nacl.exceptions.TypeError) as error:
@@ -69,7 +73,7 @@ def verify(signature: bytes, message: bytes, public: bytes) -> None:
 
 def to_did(public: bytes) -> str:
     """Write a public key as `did:key:z6Mk…` (W3C did:key, multicodec 0xed, base58btc)."""
-    return _DID_PREFIX + base58.b58encode(_ED25519_MULTICODEC + public).decode("ascii")
+    return _DID_PREFIX + str(base58.b58encode(_ED25519_MULTICODEC + public), "ascii")
 
 
 def from_did(did: str) -> bytes:
@@ -78,10 +82,10 @@ def from_did(did: str) -> bytes:
     Raises:
         Malformed: if it is not an Ed25519 did:key.
     """
-    if not did.startswith(_DID_PREFIX) or len(did) > 80:
+    if not did.startswith(_DID_PREFIX) or len(did) > 80 or did != did.strip():
         raise Malformed("this is not an Ed25519 did:key")
     try:
-        raw = base58.b58decode(did[len(_DID_PREFIX) :])
+        raw = bytes(base58.b58decode(did[len(_DID_PREFIX) :]))
     except ValueError as error:
         raise Malformed("this did:key has a letter that base58 does not know") from error
     if raw[:2] != _ED25519_MULTICODEC or len(raw) != 2 + KEY_BYTES:

@@ -35,9 +35,7 @@ def name_of(secret: bytes) -> bytes:
 
 def body_key(secret: bytes, author: bytes, seq: int, nonce: bytes) -> bytes:
     """Derive the key that seals one body; with it that body can be disclosed alone."""
-    return blake2b(
-        author + seq.to_bytes(8, "big") + nonce, key=secret, person=_BODY_CONTEXT, digest_size=32
-    ).digest()
+    return blake2b(author + seq.to_bytes(8, "big") + nonce, key=secret, person=_BODY_CONTEXT, digest_size=32).digest()
 
 
 def seal_body(plain: bytes, secret: bytes, author: bytes, seq: int, header_start: bytes) -> bytes:
