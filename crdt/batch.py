@@ -181,7 +181,11 @@ def _check_logs(columns: Columns) -> None:
         author, seq, prev = log
         if type(author) is not bytes or type(seq) is not int or type(prev) is not bytes:
             raise Malformed("a batch names a log wrongly")
-        if len(author) != 32 or not 1 <= seq <= MAX_SEQ - MAX_BATCH_CHANGES or len(prev) != (ID_BYTES if seq > 1 else 0):
+        if (
+            len(author) != 32
+            or not 1 <= seq <= MAX_SEQ - MAX_BATCH_CHANGES
+            or len(prev) != (ID_BYTES if seq > 1 else 0)
+        ):
             raise Malformed("a batch names a log wrongly")
     if len({log[0] for log in columns.logs}) != len(columns.logs):
         raise Malformed("a batch names a log twice")

@@ -235,7 +235,7 @@ class History:
                 parents.append(parent)
             entry = self._entry(change, number, parents)
             verdict.accepted.append(entry)
-            mine = self._as_parent(entry)
+            mine = self.as_parent(entry)
             fresh[change.id] = mine
             heads[author] = (header.seq, change.id, mine)
             number += 1
@@ -269,7 +269,7 @@ class History:
                 break
         return Accepted(change, number, depth, past, tuple(parent.number for parent in parents))
 
-    def _as_parent(self, entry: Accepted) -> Parent:
+    def as_parent(self, entry: Accepted) -> Parent:
         """Return what a change hands on: its own past, and itself where it is law or binding."""
         if entry.change.header.klass > BINDING:
             return Parent(entry.number, entry.depth, entry.past)
@@ -285,14 +285,14 @@ class History:
             tips.pop(header.prev, None)
             for dep in header.deps:
                 tips.pop(dep, None)
-            tips[entry.change.id] = self._as_parent(entry)
+            tips[entry.change.id] = self.as_parent(entry)
         for entry in {entry.change.header.author: entry for entry in accepted}.values():
             header = entry.change.header
             log = self.logs.get(header.author)
             if log is None:
                 log = self.add_log(Log(header.author, new_log[header.author]))
             log.seq, log.head, log.time = header.seq, entry.change.id, header.time
-            log.parent = self._as_parent(entry)
+            log.parent = self.as_parent(entry)
             self.touch(log)
         self.size += len(accepted)
 

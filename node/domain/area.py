@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
+from crdt.change import TALK
 from identity.errors import Malformed, Refused
 
 
@@ -33,6 +34,14 @@ class Fact(NamedTuple):
     log: int
     person: bytes
     command: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Stands for a body that its author took back: that it was there is known, what it said is not."""
+
+    kind: ClassVar[str] = ""
+    klass: ClassVar[int] = TALK
 
 
 Fold = Callable[[Sequence[Fact]], Any]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from crdt.change import ID_BYTES, TALK
-from node.domain.area import Fact, register, require, well_formed
+from node.domain.area import Erased, Fact, register, require, well_formed
 
 MAX_TEXT_CHARS = 50_000
 MAX_MEDIA = 16
@@ -87,9 +87,14 @@ class EditPost:
 
 @dataclass(frozen=True, slots=True)
 class RetractPost:
-    """Take a post back: its body, and those of the edits named, are erased wherever this is heard."""
+    """Take a post back: its body, and those of the edits named, are erased wherever this is heard.
+
+    It repeats where the post stood (`thread`, `parent`), so that its place in the thread stays.
+    """
 
     post: bytes
+    thread: bytes | None
+    parent: bytes | None
     edits: list[Any]
     kind: ClassVar[str] = "post.retract"
     klass: ClassVar[int] = TALK
@@ -97,6 +102,8 @@ class RetractPost:
     def check(self) -> None:
         """Raise Malformed unless everything it names is an id."""
         well_formed(_is_id(self.post), "a retraction names no post")
+        place = (self.thread is None) == (self.parent is None)
+        well_formed(place and (self.thread is None or _is_id(self.thread)), "a retraction names no place")
         well_formed(len(self.edits) <= 1_000 and all(map(_is_id, self.edits)), "a retraction names no edit")
 
     def erases(self) -> list[bytes]:
@@ -133,12 +140,15 @@ class Version(NamedTuple):
 
 def fold_post(facts: Sequence[Fact]) -> Post | None:
     """Fold everything about one post into its row; None while the post itself has not arrived."""
-    first = next((fact for fact in facts if isinstance(fact.command, WritePost | ImportPost)), None)
+    first = next((fact for fact in facts if isinstance(fact.command, WritePost | ImportPost | Erased)), None)
     if first is None:
         return None
     mine = [fact for fact in facts if fact.person == first.person]
-    if any(isinstance(fact.command, RetractPost) for fact in mine):
-        return _row(first, "", None, 0)._replace(media=None, retracted=1, address=None)
+    retractions = [fact for fact in mine if isinstance(fact.command, RetractPost)]
+    if retractions:
+        return _retracted(first, min(retractions, key=lambda fact: fact.id).command)
+    if isinstance(first.command, Erased):
+        return None
     edits = [fact for fact in mine if isinstance(fact.command, EditPost)]
     if not edits:
         return _row(first, first.command.text, None, 1)
@@ -165,6 +175,11 @@ def _row(first: Fact, text: str, edited: int | None, versions: int) -> Post:
         command.address if imported else None,
         command.source if imported else None,
     )
+
+
+def _retracted(first: Fact, command: RetractPost) -> Post:
+    place = (command.thread, command.parent)
+    return Post(first.number, first.space, first.log, first.time, "", *place, None, None, 0, 1, None, None, None)
 
 
 def versions(facts: Sequence[Fact]) -> list[Version]:
@@ -223,8 +238,6 @@ def _post(command: Any) -> bytes | None:
 
 
 register(WritePost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,)), _own, fold_post)
-register(
-    ImportPost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,), (int,), (str,), (bytes,)), _own, fold_post
-)
+register(ImportPost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,), (int,), (str,), (bytes,)), _own, fold_post)
 register(EditPost, ((bytes,), (str,)), _post, fold_post)
-register(RetractPost, ((bytes,), (list,)), _post, fold_post)
+register(RetractPost, ((bytes,), _OPTIONAL_ID, _OPTIONAL_ID, (list,)), _post, fold_post)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crdt.history import Pasts
-from identity.certificates import MAX_SLOTS, Certificate, read_certificate
+from identity.certificates import SLOTS, Certificate, read_certificate
 from identity.errors import CommonsError, Refused
 from identity.tickets import Terms, check_proof, read_terms
 from node.domain.area import require
@@ -158,7 +158,7 @@ def certify_device(law: Law, change: LawChange) -> None:
     holds = mine is not None and certificate.person == mine.person and certificate.device == join.change.author
     require(holds, "a device is added by its own person, to its own person")
     slots = {grant.slot for devices in law.grants.values() for grant in devices if grant.person == certificate.person}
-    require(certificate.slot < MAX_SLOTS and certificate.slot not in slots, "this person's slot is taken")
+    require(certificate.slot < SLOTS and certificate.slot not in slots, "this person's slot is taken")
     law.ticket_holds(join.terms, change.time)
     law.uses[join.terms.key] = law.uses.get(join.terms.key, 0) + 1
     join.admitted = True

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from crdt.change import ID_BYTES, LAW
 from identity.certificates import read_certificate
-from identity.tickets import PROOF_BYTES, read_terms
+from identity.tickets import read_terms
 from node.domain.area import register, well_formed
 
 LAW_VERSION = 1
@@ -55,7 +55,7 @@ class JoinSpace:
 
     def check(self) -> None:
         """Raise Malformed or BadSignature unless the ticket's terms are signed by its inviter."""
-        well_formed(len(self.person) == 32 and len(self.proof) == PROOF_BYTES, "a join holds no proof")
+        well_formed(len(self.person) == 32 and len(self.proof) == 64, "a join holds no proof")
         read_terms(self.terms, self.terms_signature)
         if self.certificate:
             read_certificate(self.certificate)
@@ -125,5 +125,3 @@ for _command, _types in (
     (WithdrawTicket, ((bytes,),)),
 ):
     register(_command, _types, _itself, None)
-
-

@@ -1,0 +1,140 @@
+"""Founding, inviting, knocking and letting in: what a node does for its member, on the one road."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from crdt.change import Change, Header, encode_body, make
+from crdt.batch import Batch
+from identity.certificates import SLOTS, certify, read_certificate
+from identity.errors import Refused
+from identity.keys import SigningKey
+from identity.links import issue, read_link
+from identity.sealed import name_of, new_secret, seal_to_many
+from identity.tickets import Offer, Terms, Ticket, check_expiry, prove
+from node.domain.area import require, wire_fields
+from node.domain.law.fold import Join
+from node.domain.law.membership import (
+    LAW_VERSION,
+    AdmitMember,
+    CertifyDevice,
+    FoundSpace,
+    JoinSpace,
+    WithdrawTicket,
+)
+from node.ingest.road import Road
+from node.ingest.spaces import Secrets, Space
+from node.store.spaces import SpaceRow, TicketRow, add_ticket
+
+MAX_NAME_CHARS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Self:
+    """Who acts here: the person's root key (where this device has it) and this device's certificate."""
+
+    person: bytes
+    certificate: bytes
+    root: SigningKey | None
+
+
+def allow_name(name: str) -> str:
+    """A space has a name of one line.
+
+    Raises:
+        Refused: if it has none, or one too long.
+    """
+    name = " ".join(name.split())
+    require(name, "A space needs a name.")
+    require(len(name) <= MAX_NAME_CHARS, f"A name can hold {MAX_NAME_CHARS} characters; this has {len(name)}.")
+    return name
+
+
+async def found_space(road: Road, me: Self, name: str) -> Space:
+    """Found a space whose first member is this person."""
+    name = allow_name(name)
+    secrets = Secrets(new_secret(), [new_secret()], [new_secret()])
+    wraps = [list(wrap) for wrap in seal_to_many(secrets.wrapped(), [road.device.public])]
+    command = FoundSpace(LAW_VERSION, me.certificate, "invite", wraps)
+    header = Header(b"", road.device.public, 1, b"", (), road.now_ms(), command.klass, b"", b"", 0)
+    change = make(header, encode_body(command.kind, wire_fields(command)), road.device, secrets.law[0])
+    space = await road.begin(SpaceRow(0, change.id, secrets.discovery, name, "member", road.now_ms()), secrets)
+    await road.receive(space, Batch([change], {}), road.device.public)
+    return space
+
+
+async def invite(road: Road, space: Space, offer: Offer) -> tuple[Ticket, str]:
+    """Make an invitation for a space and keep it; returns the ticket and its link."""
+    require(space.state == "member", "Only members invite; this space has not let you in yet.")
+    ticket, link = issue(road.device, offer)
+    terms = read_link(link).terms
+    row = TicketRow(ticket.key, space.index.no, link, terms, road.now_ms())
+    await road.database.transaction(lambda db: add_ticket(db, road.vault, row))
+    return ticket, link
+
+
+async def withdraw(road: Road, space: Space, key: bytes) -> Change:
+    """Withdraw an invitation of this device's."""
+    require(key not in space.law.withdrawn, "This invitation was withdrawn already.")
+    return await road.submit(space, WithdrawTicket(key))
+
+
+async def knock(road: Road, me: Self, link: str) -> Space:
+    """Begin to join a space by an invitation: keep it, and sign the knock that its inviter answers."""
+    invitation = read_link(link)
+    ticket = invitation.ticket
+    held = road.spaces.get(ticket.space)
+    require(held is None or held.state != "member", "You are a member of this space already.")
+    if held is not None:
+        return held
+    check_expiry(ticket, road.now_ms())
+    secrets = Secrets(ticket.discovery_key)
+    row = SpaceRow(0, ticket.space, ticket.discovery_key, ticket.space_name, "waiting", road.now_ms())
+    space = await road.begin(row, secrets)
+    proof = prove(invitation, road.device.public, me.person)
+    certificate = me.certificate if ticket.purpose == "member" else b""
+    command = JoinSpace(invitation.terms, invitation.signature, proof, me.person, certificate)
+    await road.submit(space, command)
+    return space
+
+
+async def answer_knocks(road: Road, me: Self, space: Space) -> list[Change]:
+    """Let in whoever proved a ticket of this device's that still holds; nobody has to press a button."""
+    answered = []
+    for join in list(space.law.waiting(road.device.public)):
+        try:
+            space.law.ticket_holds(join.terms, road.now_ms())
+            command = _answer(road, me, space, join)
+        except Refused:
+            continue
+        answered.append(await road.submit(space, command))
+    return answered
+
+
+def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:  # noqa: ANN401 - one of two commands
+    device = join.change.author
+    wraps = [list(wrap) for wrap in seal_to_many(space.secrets.wrapped(), [device])]
+    if join.terms.purpose == "member":
+        return AdmitMember(join.change.id, wraps)
+    require(me.root is not None, "Only a device that holds your recovery key adds others.")
+    assert me.root is not None  # noqa: S101 - require said so
+    slots = {grant.slot for grants in space.law.grants.values() for grant in grants if grant.person == me.person}
+    slot = next(slot for slot in range(SLOTS) if slot not in slots)
+    return CertifyDevice(join.change.id, certify(me.root, device, slot, road.now_ms()), wraps)
+
+
+def uses_left(space: Space, terms: Terms) -> int:
+    """Return how many may still come in by a ticket."""
+    return max(0, terms.uses - space.law.uses.get(terms.key, 0)) if terms.key not in space.law.withdrawn else 0
+
+
+__all__ = [
+    "Self",
+    "answer_knocks",
+    "found_space",
+    "invite",
+    "knock",
+    "name_of",
+    "read_certificate",
+    "uses_left",
+    "withdraw",
+]

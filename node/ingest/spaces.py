@@ -1,0 +1,151 @@
+"""What a running node knows of one space: history, law, secrets; and how bodies are opened with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Any
+
+import msgpack
+
+from crdt.change import BINDING, LAW, PUBLIC, Change, open_change
+from crdt.history import Accepted, History, Parent
+from identity.errors import CommonsError, Malformed
+from identity.sealed import SECRET_BYTES, name_of
+from node.domain.area import Fact, read_command
+from node.domain.law.fold import Law, LawChange
+from node.store.log import SpaceIndex, Stored
+
+RECENT = 8192
+
+
+@dataclass(slots=True)
+class Secrets:
+    """The secrets of a space that this device holds, by name; the last of each use is the present one."""
+
+    discovery: bytes
+    law: list[bytes] = field(default_factory=list)
+    talk: list[bytes] = field(default_factory=list)
+    by_name: dict[bytes, bytes] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._know(self.knock())
+        for secret in (*self.law, *self.talk):
+            self._know(secret)
+
+    def knock(self) -> bytes:
+        """Return the secret under which a newcomer, who holds only the discovery key, seals their knock."""
+        return blake2b(b"", key=self.discovery, person=b"commons/knock/1", digest_size=SECRET_BYTES).digest()
+
+    def add(self, use: str, secret: bytes) -> bool:
+        """Take a secret in; tell whether it is new."""
+        if name_of(secret) in self.by_name:
+            return False
+        (self.law if use == "law" else self.talk).append(secret)
+        self._know(secret)
+        return True
+
+    def _know(self, secret: bytes) -> None:
+        self.by_name[name_of(secret)] = secret
+
+    def wrapped(self) -> bytes:
+        """Return all of them as bytes to be sealed to a device."""
+        packed: bytes = msgpack.packb([self.law, self.talk])
+        return packed
+
+
+def read_wrapped(data: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Read what `Secrets.wrapped` wrote.
+
+    Raises:
+        Malformed: if it is something else.
+    """
+    try:
+        law, talk = msgpack.unpackb(data)
+        well = all(type(secret) is bytes and len(secret) == SECRET_BYTES for secret in (*law, *talk))
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
+        raise Malformed("sealed secrets are malformed") from error
+    if not well:
+        raise Malformed("sealed secrets are malformed")
+    return law, talk
+
+
+@dataclass(slots=True)
+class Space:
+    """One space as the running node holds it. `state` is member, waiting (knocked, not admitted) or left."""
+
+    index: SpaceIndex
+    name: str
+    state: str
+    secrets: Secrets
+    history: History = field(default_factory=History)
+    law: Law = field(init=False)
+    recent: dict[bytes, Parent] = field(default_factory=dict)
+    saved_pasts: int = 1
+
+    def __post_init__(self) -> None:
+        self.law = Law(self.history.pasts)
+
+    @property
+    def id(self) -> bytes:
+        """The id of the founding change."""
+        return self.index.id
+
+    def remember(self, entries: Sequence[Accepted]) -> None:
+        """Keep the latest changes as parents, so that most that arrive need no look into the store."""
+        for entry in entries:
+            self.recent[entry.change.id] = self.history.as_parent(entry)
+        if len(self.recent) > 2 * RECENT:
+            self.recent = dict(list(self.recent.items())[-RECENT:])
+
+    def secret_for(self, klass: int) -> bytes | None:
+        """Return the secret that a new change of a class is sealed with."""
+        held = self.secrets.law if klass in (LAW, BINDING) else self.secrets.talk
+        return held[-1] if held else None
+
+    def open(self, change: Change) -> "Opened":
+        """Open a body as far as this node can."""
+        epoch = change.header.epoch
+        secret = self.secrets.by_name.get(epoch)
+        if change.body is None:
+            return Opened(erased=True)
+        if epoch != PUBLIC and secret is None:
+            return Opened(locked=True)
+        try:
+            body = open_change(change, secret)
+            command = read_command(body)
+        except CommonsError as error:
+            return Opened(wrong=str(error))
+        return Opened(body=body, command=command)
+
+    def person_of(self, device: bytes) -> bytes | None:
+        """Return whom a device acts for, the one who knocks included."""
+        person = self.law.person_of(device)
+        if person is not None:
+            return person
+        return next(
+            (join.change.command.person for join in self.law.joins.values() if join.change.author == device), None
+        )
+
+    def fact(self, entry: Accepted | Stored, command: Any) -> Fact:  # noqa: ANN401 - any area's command
+        """Return a command as a fact about its subject."""
+        header = entry.change.header
+        author = header.author
+        person = self.law.person_of(author) or author
+        log = self.index.logs[author]
+        return Fact(entry.change.id, entry.number, entry.depth, header.time, self.index.no, log, person, command)
+
+    def law_change(self, entry: Accepted, command: Any) -> LawChange:  # noqa: ANN401 - any law command
+        """Return a law change with its place."""
+        header = entry.change.header
+        return LawChange(entry.change.id, entry.number, header.author, header.seq, header.time, entry.past, command)
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What opening a body gave: a command, a body not understood, nothing yet (locked), or a fault."""
+
+    body: list[Any] | None = None
+    command: Any = None
+    locked: bool = False
+    erased: bool = False
+    wrong: str | None = None

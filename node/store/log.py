@@ -1,0 +1,290 @@
+"""The change log on disk: the only truth. Rows are numbered in order of acceptance, which is a causal order.
+
+What the chain implies is left out: the author is the log's, the previous id is the row before, deps are distances
+back to other rows. A 200-byte post takes about 320 bytes. Everything here runs in the database's thread, on a bare
+connection.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgpack
+
+from crdt.change import PUBLIC, Change, Header, decode_change, digest, encode_change
+from crdt.history import Accepted, History, Log, Parent, Pasts
+from node.store.bulk import insert_many
+
+_CHANGE_COLUMNS = (
+    "number", "log", "seq", "id", "signature", "time", "class", "secret", "depth", "past", "deps", "body",
+)  # fmt: skip
+_SELECT = "SELECT number, log, seq, id, signature, time, class, secret, deps, body, depth FROM change"
+
+
+class Stored(NamedTuple):
+    """A change as it lies in the log, with its number and depth."""
+
+    change: Change
+    number: int
+    depth: int
+
+
+@dataclass(slots=True)
+class SpaceIndex:
+    """How a space's keys are numbered in the database. Number 0 of the secrets is no secret: public."""
+
+    no: int
+    id: bytes
+    authors: dict[int, bytes] = field(default_factory=dict)
+    logs: dict[bytes, int] = field(default_factory=dict)
+    secrets: dict[bytes, int] = field(default_factory=lambda: {PUBLIC: 0})
+    names: dict[int, bytes] = field(default_factory=lambda: {0: PUBLIC})
+
+
+def next_numbers(connection: sqlite3.Connection) -> tuple[int, int]:
+    """Return the next free numbers of a change and of a log."""
+    change = connection.execute("SELECT coalesce(max(number), 0) + 1 FROM change").fetchone()[0]
+    log = connection.execute("SELECT coalesce(max(no), 0) + 1 FROM log").fetchone()[0]
+    return change, log
+
+
+def load_history(connection: sqlite3.Connection, index: SpaceIndex) -> History:
+    """Read the heads, tips and pasts of a space; fills the index."""
+    history = History()
+    _load_secrets(connection, index)
+    _load_pasts(connection, index.no, history.pasts)
+    logs = connection.execute(
+        "SELECT no, author, seq, head, number, depth, past, time, forked, standing FROM log WHERE space = ?",
+        (index.no,),
+    )
+    for no, author, seq, head, number, depth, past, time, forked, standing in logs.fetchall():
+        index.authors[no] = author
+        index.logs[author] = no
+        parent = Parent(number, depth, past)
+        history.add_log(Log(author, no, seq, head, parent, time, forked, bool(standing)))
+        history.size += seq
+    tips = connection.execute(
+        "SELECT change.id, change.number, depth, past, class FROM tip JOIN change USING (number) WHERE tip.space = ?",
+        (index.no,),
+    )
+    for id_, number, depth, past, klass in tips.fetchall():
+        history.tips[id_] = as_parent(history.pasts, number, depth, past, klass)
+    return history
+
+
+def as_parent(pasts: Pasts, number: int, depth: int, past: int, klass: int) -> Parent:
+    """Return what a stored change hands on to those that name it."""
+    return Parent(number, depth, past if klass > 1 else pasts.intern((number,)))
+
+
+def _load_secrets(connection: sqlite3.Connection, index: SpaceIndex) -> None:
+    for no, name in connection.execute("SELECT no, name FROM secret WHERE space = ?", (index.no,)):
+        index.secrets[name] = no
+        index.names[no] = name
+
+
+def _load_pasts(connection: sqlite3.Connection, space: int, pasts: Pasts) -> None:
+    rows = connection.execute("SELECT no, laws FROM past WHERE space = ? ORDER BY no", (space,)).fetchall()
+    for no, laws in rows:
+        if pasts.intern(tuple(msgpack.unpackb(laws))) != no:
+            raise sqlite3.DatabaseError("the table of pasts is malformed")
+    laws = connection.execute(
+        "SELECT number, past FROM change WHERE class < 2 AND log IN (SELECT no FROM log WHERE space = ?) "
+        "ORDER BY number",
+        (space,),
+    )
+    for number, past in laws.fetchall():
+        pasts.add_law(number, past)
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+def write_changes(connection: sqlite3.Connection, index: SpaceIndex, entries: Sequence[Accepted]) -> None:
+    """Append accepted changes; their logs, pasts and secrets have to be written beside them."""
+    logs = index.logs
+    rows = []
+    for change, number, depth, past, parents in entries:
+        header = change.header
+        others = parents[:-1] if header.prev else parents
+        deps = msgpack.packb([number - other for other in others]) if others else b""
+        rows.append(
+            (number, logs[header.author], header.seq, change.id, change.signature, header.time, header.klass,
+             index.secrets[header.epoch], depth, past, deps, change.body)
+        )  # fmt: skip
+    insert_many(connection, "change", _CHANGE_COLUMNS, rows)
+
+
+def write_erased(connection: sqlite3.Connection, change: Change, number: int, eraser: Change) -> None:
+    """Keep what is left of an erased body: its hash and size, and the change that erased it."""
+    header = change.header
+    row = (number, header.body_hash, header.body_size, encode_change(eraser))
+    connection.execute("INSERT OR IGNORE INTO erased VALUES(?, ?, ?, ?)", row)
+    connection.execute("UPDATE change SET body = NULL WHERE number = ?", (number,))
+
+
+def write_logs(connection: sqlite3.Connection, space: int, logs: Iterable[tuple[Log, bytes | None]]) -> None:
+    """Write the heads of logs, each with the person its device acts for, if known."""
+    rows = [
+        (log.number, space, log.author, person, log.seq, log.head, *log.parent, log.time, log.forked, int(log.standing))
+        for log, person in logs
+    ]
+    connection.executemany("INSERT OR REPLACE INTO log VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def write_tips(connection: sqlite3.Connection, space: int, gone: Iterable[int], new: Iterable[int]) -> None:
+    """Replace tips by those that came after them."""
+    connection.executemany("DELETE FROM tip WHERE space = ? AND number = ?", [(space, number) for number in gone])
+    connection.executemany("INSERT OR IGNORE INTO tip VALUES(?, ?)", [(space, number) for number in new])
+
+
+def write_pasts(connection: sqlite3.Connection, space: int, pasts: Sequence[tuple[int, tuple[int, ...]]]) -> None:
+    """Write newly interned pasts."""
+    rows = [(space, no, msgpack.packb(list(laws))) for no, laws in pasts]
+    connection.executemany("INSERT OR REPLACE INTO past VALUES(?, ?, ?)", rows)
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+def find_parents(
+    connection: sqlite3.Connection, index: SpaceIndex, pasts: Pasts, ids: Iterable[bytes]
+) -> dict[bytes, Parent]:
+    """Return what is held of these ids, as parents."""
+    found = {}
+    for id_ in ids:
+        row = connection.execute(
+            "SELECT number, depth, past, class, log FROM change WHERE substr(id, 1, 8) = ? AND id = ?", (id_[:8], id_)
+        ).fetchone()
+        if row and row[4] in index.authors:
+            found[id_] = as_parent(pasts, *row[:4])
+    return found
+
+
+def numbers_in(connection: sqlite3.Connection, ranges: Iterable[tuple[int, int, int]]) -> list[int]:
+    """Return the numbers of changes in (log, first seq, last seq) ranges, in causal order."""
+    numbers: list[int] = []
+    for log, first, last in ranges:
+        query = "SELECT number FROM change WHERE log = ? AND seq BETWEEN ? AND ?"
+        numbers += (row[0] for row in connection.execute(query, (log, first, last)))
+    numbers.sort()
+    return numbers
+
+
+def number_of(connection: sqlite3.Connection, id_: bytes) -> int | None:
+    """Return the number of a change."""
+    row = connection.execute(
+        "SELECT number FROM change WHERE substr(id, 1, 8) = ? AND id = ?", (id_[:8], id_)
+    ).fetchone()
+    return row[0] if row else None
+
+
+def read_changes(connection: sqlite3.Connection, index: SpaceIndex, numbers: Sequence[int]) -> list[Stored]:
+    """Return changes by number, ascending."""
+    rows: list[tuple[Any, ...]] = []
+    for start in range(0, len(numbers), 500):
+        part = numbers[start : start + 500]
+        marks = ",".join("?" * len(part))
+        rows += connection.execute(f"{_SELECT} WHERE number IN ({marks}) ORDER BY number", part).fetchall()  # noqa: S608
+    ids = _ids_of_parents(connection, rows)
+    return [Stored(_as_change(connection, index, row, ids), row[0], row[10]) for row in rows]
+
+
+def scan_changes(connection: sqlite3.Connection, index: SpaceIndex, size: int = 500) -> Iterator[list[Stored]]:
+    """Yield every change of a space in causal order, in portions."""
+    last = 0
+    while True:
+        rows = connection.execute(
+            "SELECT number FROM change WHERE number > ? AND log IN (SELECT no FROM log WHERE space = ?) "
+            "ORDER BY number LIMIT ?",
+            (last, index.no, size),
+        ).fetchall()
+        if not rows:
+            return
+        last = rows[-1][0]
+        yield read_changes(connection, index, [row[0] for row in rows])
+
+
+def _ids_of_parents(
+    connection: sqlite3.Connection, rows: Sequence[tuple[Any, ...]]
+) -> dict[int | tuple[int, int], bytes]:
+    """Return the ids that rows name: by number for deps, by (log, seq) for the change before."""
+    ids: dict[int | tuple[int, int], bytes] = {}
+    for row in rows:
+        ids[row[0]] = row[3]
+        ids[row[1], row[2]] = row[3]
+    for row in rows:
+        place = (row[1], row[2] - 1)
+        if row[2] > 1 and place not in ids:
+            query = "SELECT id FROM change WHERE log = ? AND seq = ?"
+            ids[place] = connection.execute(query, place).fetchone()[0]
+        for distance in msgpack.unpackb(row[8]) if row[8] else ():
+            number = row[0] - distance
+            if number not in ids:
+                ids[number] = connection.execute("SELECT id FROM change WHERE number = ?", (number,)).fetchone()[0]
+    return ids
+
+
+def _as_change(
+    connection: sqlite3.Connection, index: SpaceIndex, row: tuple[Any, ...], ids: Mapping[int | tuple[int, int], bytes]
+) -> Change:
+    number, log, seq, id_, signature, time, klass, secret, deps, body, _ = row
+    distances = msgpack.unpackb(deps) if deps else ()
+    if body is None:
+        body_hash, size = connection.execute(
+            "SELECT body_hash, body_size FROM erased WHERE number = ?", (number,)
+        ).fetchone()
+    else:
+        body_hash, size = digest(body), len(body)
+    header = Header(
+        b"" if id_ == index.id else index.id,
+        index.authors[log],
+        seq,
+        ids[log, seq - 1] if seq > 1 else b"",
+        tuple(ids[number - distance] for distance in distances),
+        time,
+        klass,
+        index.names[secret],
+        body_hash,
+        size,
+    )
+    return Change(id_, signature, header, body)
+
+
+def read_erasers(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, Change]:
+    """Return, for erased changes by number, the change that erased them."""
+    found = {}
+    for number in numbers:
+        row = connection.execute("SELECT eraser FROM erased WHERE number = ?", (number,)).fetchone()
+        if row:
+            found[number] = decode_change(row[0])
+    return found
+
+
+def unread_numbers(connection: sqlite3.Connection, secrets: Iterable[int]) -> list[int]:
+    """Return the numbers of changes that lay sealed under one of these secrets."""
+    numbers = []
+    for secret in secrets:
+        numbers += [row[0] for row in connection.execute("SELECT number FROM unread WHERE secret = ?", (secret,))]
+    return sorted(numbers)
+
+
+def numbers_of(connection: sqlite3.Connection, space: int) -> list[int]:
+    """Return the numbers of all changes of a space, in causal order."""
+    rows = connection.execute(
+        "SELECT number FROM change WHERE log IN (SELECT no FROM log WHERE space = ?) ORDER BY number", (space,)
+    )
+    return [row[0] for row in rows]
+
+
+def read_law(connection: sqlite3.Connection, index: SpaceIndex) -> list[Accepted]:
+    """Return the law and binding changes of a space with their places, in causal order."""
+    rows = connection.execute(
+        "SELECT number, depth, past FROM change WHERE class < 2 AND log IN (SELECT no FROM log WHERE space = ?) "
+        "ORDER BY number",
+        (index.no,),
+    ).fetchall()
+    changes = read_changes(connection, index, [row[0] for row in rows])
+    places = {row[0]: row for row in rows}
+    return [Accepted(entry.change, entry.number, entry.depth, places[entry.number][2], ()) for entry in changes]

@@ -1,0 +1,64 @@
+"""What one batch changes in the database, written in one transaction."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from crdt.change import Change
+from crdt.history import Accepted, Log
+from node.domain.posts import Post
+from node.store import log, readmodel
+
+
+@dataclass(slots=True)
+class Plan:
+    """All that follows from the changes accepted of one batch. Numbers are the database's."""
+
+    index: log.SpaceIndex
+    accepted: Sequence[Accepted]
+    logs: list[tuple[Log, bytes | None]] = field(default_factory=list)
+    gone_tips: set[int] = field(default_factory=set)
+    new_tips: list[int] = field(default_factory=list)
+    pasts: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
+    secrets: list[tuple[int, bytes, str, bytes | None]] = field(default_factory=list)
+    erased: list[tuple[Change, int, Change]] = field(default_factory=list)
+    about: list[tuple[bytes, int]] = field(default_factory=list)
+    fresh: list[Post] = field(default_factory=list)
+    replaced: list[Post] = field(default_factory=list)
+    unread: list[tuple[int, int]] = field(default_factory=list)
+    read: list[int] = field(default_factory=list)
+    refusals: list[tuple[int, str]] = field(default_factory=list)
+    state: str | None = None
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Write everything; called inside a transaction."""
+        space = self.index.no
+        insert = "INSERT INTO secret(no, space, name, use, sealed) VALUES(?1, ?2, ?3, ?4, ?5) ON CONFLICT(space, name)"
+        keep = f"{insert} DO UPDATE SET use = excluded.use, sealed = coalesce(excluded.sealed, sealed)"
+        if self.secrets:
+            connection.executemany(keep, [(no, space, name, use, sealed) for no, name, use, sealed in self.secrets])
+        log.write_changes(connection, self.index, self.accepted)
+        if self.logs:
+            log.write_logs(connection, space, self.logs)
+        log.write_tips(connection, space, [(number) for number in self.gone_tips], self.new_tips)
+        if self.pasts:
+            log.write_pasts(connection, space, self.pasts)
+        for change, number, eraser in self.erased:
+            log.write_erased(connection, change, number, eraser)
+        if self.state:
+            connection.execute("UPDATE space SET state = ? WHERE no = ?", (self.state, space))
+        self._write_rows(connection, space)
+
+    def _write_rows(self, connection: sqlite3.Connection, space: int) -> None:
+        if self.about:
+            readmodel.write_about(connection, space, self.about)
+        if self.fresh:
+            readmodel.add_posts(connection, self.fresh)
+        if self.replaced:
+            readmodel.replace_posts(connection, self.replaced)
+        if self.unread:
+            connection.executemany("INSERT OR IGNORE INTO unread VALUES(?, ?)", self.unread)
+        if self.read:
+            connection.executemany("DELETE FROM unread WHERE number = ?", [(number,) for number in self.read])
+        if self.refusals:
+            connection.executemany("INSERT OR REPLACE INTO refusal VALUES(?, ?)", self.refusals)

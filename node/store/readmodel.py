@@ -1,0 +1,85 @@
+"""The read model: rows that pages and searches read. It can be thrown away and is rebuilt from the log.
+
+A row class (a NamedTuple of the domain) gives its table: fields are columns, `number` is the key. Text in `text`
+is searchable. Everything here runs in the database's thread, on a bare connection.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from hashlib import blake2b
+from typing import Any
+
+from node.domain.posts import Post
+from node.store.bulk import insert_many
+
+_TABLES = """
+CREATE TABLE IF NOT EXISTS post(
+  number INTEGER PRIMARY KEY, space INTEGER, log INTEGER, time INTEGER, text TEXT, thread BLOB, parent BLOB,
+  media BLOB, edited INTEGER, versions INTEGER, retracted INTEGER, published INTEGER, address TEXT, source BLOB);
+CREATE INDEX IF NOT EXISTS post_feed ON post(space, time, number) WHERE thread IS NULL;
+CREATE INDEX IF NOT EXISTS post_thread ON post(thread, time) WHERE thread IS NOT NULL;
+CREATE INDEX IF NOT EXISTS post_source ON post(space, source) WHERE source IS NOT NULL;
+CREATE INDEX IF NOT EXISTS post_log ON post(log, time);
+CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
+  text, content='post', content_rowid='number', tokenize="unicode61 remove_diacritics 2", detail='full');
+"""
+_DROP = "DROP TABLE IF EXISTS search; DROP TABLE IF EXISTS post; DELETE FROM about; DELETE FROM refusal;"
+_POST_COLUMNS = Post._fields
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Make the read model's tables where they are missing."""
+    connection.executescript(_TABLES)
+
+
+def drop_tables(connection: sqlite3.Connection) -> None:
+    """Throw the read model away."""
+    connection.executescript(_DROP)
+    connection.executescript(_TABLES)
+
+
+def add_posts(connection: sqlite3.Connection, rows: Sequence[Post]) -> None:
+    """Add rows that are not there yet."""
+    insert_many(connection, "post", _POST_COLUMNS, rows)
+    insert_many(connection, "search", ("rowid", "text"), [(row.number, row.text) for row in rows])
+
+
+def replace_posts(connection: sqlite3.Connection, rows: Iterable[Post]) -> None:
+    """Put rows in place of what was there."""
+    for row in rows:
+        old = connection.execute("SELECT text FROM post WHERE number = ?", (row.number,)).fetchone()
+        if old:
+            connection.execute("INSERT INTO search(search, rowid, text) VALUES('delete', ?, ?)", (row.number, old[0]))
+            connection.execute("DELETE FROM post WHERE number = ?", (row.number,))
+        add_posts(connection, [row])
+
+
+def write_about(connection: sqlite3.Connection, space: int, about: Iterable[tuple[bytes, int]]) -> None:
+    """Note which changes are about which subject."""
+    rows = [(space, subject, number) for subject, number in about]
+    connection.executemany("INSERT OR IGNORE INTO about VALUES(?, ?, ?)", rows)
+
+
+def numbers_about(connection: sqlite3.Connection, space: int, subject: bytes) -> list[int]:
+    """Return the numbers of the changes about a subject, other than the one that began it."""
+    rows = connection.execute("SELECT number FROM about WHERE space = ? AND subject = ?", (space, subject))
+    return [row[0] for row in rows]
+
+
+def rows_digest(connection: sqlite3.Connection, space: int) -> bytes:
+    """Return a digest of every post's row, free of this database's own numbers."""
+    hasher = blake2b(digest_size=16)
+    rows = connection.execute(
+        "SELECT change.id, log.person, post.time, text, thread, parent, media, edited, versions, retracted, published,"
+        " address, source FROM post JOIN change USING (number) JOIN log ON log.no = post.log"
+        " WHERE post.space = ? ORDER BY change.id",
+        (space,),
+    )
+    for row in rows:
+        hasher.update(repr(row).encode())
+    return hasher.digest()
+
+
+def query(connection: sqlite3.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Return all rows of a query."""
+    return connection.execute(sql, values).fetchall()

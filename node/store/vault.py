@@ -1,0 +1,43 @@
+"""The secrets of spaces at rest: sealed with a key that the device's own key gives, so a passphrase covers them too."""
+
+import itertools
+import sqlite3
+from hashlib import blake2b
+
+import nacl.exceptions
+from nacl.secret import SecretBox
+
+from identity.errors import StoreError
+from identity.keys import SigningKey
+
+
+class Vault:
+    """Seals and opens the secrets kept in the database, and numbers them."""
+
+    def __init__(self, device: SigningKey) -> None:
+        self._box = SecretBox(blake2b(b"", key=device.seed, person=b"commons/vault/1", digest_size=32).digest())
+        self._numbers = itertools.count(1)
+
+    def seal(self, secret: bytes) -> bytes:
+        """Return a secret as it may lie on disk."""
+        return bytes(self._box.encrypt(secret))
+
+    def open(self, sealed: bytes) -> bytes:
+        """Open what `seal` closed.
+
+        Raises:
+            StoreError: if another device's folder was put in place of this one's.
+        """
+        try:
+            return self._box.decrypt(sealed)
+        except nacl.exceptions.CryptoError as error:
+            raise StoreError("the secrets in this folder belong to another device's key file") from error
+
+    def next_number(self) -> int:
+        """Return a number for one more secret."""
+        return next(self._numbers)
+
+    def start_after(self, connection: sqlite3.Connection) -> None:
+        """Number new secrets after those in the database."""
+        last = connection.execute("SELECT coalesce(max(no), 0) FROM secret").fetchone()[0]
+        self._numbers = itertools.count(last + 1)
