@@ -12,6 +12,7 @@ from typing import TypeVar
 from identity.errors import Malformed
 
 _MAX_NUMBER_BITS = 35
+_ONE_BYTE = [bytes((value,)) for value in range(0x80)]
 
 T = TypeVar("T")
 Reader = Callable[[bytes, int], tuple[T, int]]
@@ -20,6 +21,8 @@ Reader = Callable[[bytes, int], tuple[T, int]]
 
 def write_uleb(value: int) -> bytes:
     """Write a number from 0 as unsigned LEB128."""
+    if value < 0x80:
+        return _ONE_BYTE[value]
     out = bytearray()
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
@@ -40,8 +43,10 @@ def write_sleb(value: int) -> bytes:
 
 def read_uleb(data: bytes, at: int) -> tuple[int, int]:
     """Read an unsigned LEB128 number of at most 35 bits."""
-    value = shift = 0
     end = len(data)
+    if at < end and data[at] < 0x80:
+        return data[at], at + 1
+    value = shift = 0
     while at < end and shift < _MAX_NUMBER_BITS:
         byte = data[at]
         at += 1
@@ -85,6 +90,8 @@ def write_text(value: str) -> bytes:
 
 def write_runs(values: Sequence[T | None], write: Callable[[T], bytes]) -> bytes:
     """Run-length encode: repeats as (count, value), nulls as (0, count), the rest as (-count, values…)."""
+    if values.count(None) == len(values):
+        return b""
     out: list[bytes] = []
     lone: list[T] = []
 
@@ -102,7 +109,7 @@ def write_runs(values: Sequence[T | None], write: Callable[[T], bytes]) -> bytes
         flush()
         out.append(b"\x00" + write_uleb(count) if value is None else write_sleb(count) + write(value))
     flush()
-    return b"" if all(value is None for value in values) else b"".join(out)
+    return b"".join(out)
 
 
 def write_deltas(values: Sequence[int | None]) -> bytes:
@@ -165,7 +172,7 @@ def read_flags(data: bytes, count: int) -> list[bool]:
     at, flag = 0, False
     while at < len(data):
         run, at = read_uleb(data, at)
-        if run > count - len(out):
+        if run > count - len(out) or (not run and flag):
             raise Malformed("a run in an edit is longer than the edit may be")
         out += [flag] * run
         flag = not flag

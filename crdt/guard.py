@@ -15,7 +15,7 @@ A document is flat: fields (name → string) and texts that its first change mad
 """
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -49,10 +49,46 @@ class _Place(NamedTuple):
 
 @dataclass(slots=True)
 class _Put:
-    """A value some edit set, and the operations that replaced it."""
+    """One setting or, without a value, clearing of a field; what it replaced and what replaced it."""
 
-    value: str
+    value: str | None
+    preds: tuple[OpId, ...]
     replaced_by: list[OpId] = field(default_factory=list)
+
+
+class _Field:
+    """All settings of one field; `last` are those that nothing replaced."""
+
+    __slots__ = ("last", "puts")
+
+    def __init__(self) -> None:
+        self.puts: dict[OpId, _Put] = {}
+        self.last: set[OpId] = set()
+
+    def change(self, op_id: OpId, op: Op) -> None:
+        for pred in op.preds:
+            self.puts[pred].replaced_by.append(op_id)
+        self.last.difference_update(op.preds)
+        self.last.add(op_id)
+        self.puts[op_id] = _Put(op.value, op.preds)
+
+    def standing(self, is_past: Callable[[OpId], bool]) -> list[OpId]:
+        """Return the values that nothing in a past had replaced yet, in order.
+
+        Walks back from the last settings and stops at the past: an edit that saw everything costs nothing.
+        """
+        found: set[OpId] = set()
+        waiting = list(self.last)
+        seen = set(waiting)
+        while waiting:
+            op_id = waiting.pop()
+            put = self.puts[op_id]
+            if not is_past(op_id):
+                waiting += [pred for pred in put.preds if pred not in seen]
+                seen.update(put.preds)
+            elif put.value is not None and not any(map(is_past, put.replaced_by)):
+                found.add(op_id)
+        return sorted(found)
 
 
 @dataclass(slots=True)
@@ -101,7 +137,7 @@ class Guard:
         self._last: dict[bytes, AdmittedEdit] = {}
         self._texts: dict[OpId, str] = {}
         self._characters: dict[tuple[OpId, bytes], _Spans] = {}
-        self._puts: dict[str, dict[OpId, _Put]] = {}
+        self._fields: dict[str, _Field] = {}
         if first:
             header = first.header
             self._actors[header.actor] = 0
@@ -124,13 +160,15 @@ class Guard:
         Raises:
             Malformed: if it breaks a rule of this module or of `chunk`.
         """
-        chunk = decode(raw)
-        if chunk.header.actor != author:
+        digest, header = decode_header(raw)
+        if header.actor != author:
             raise Malformed("an edit names another device than the one that signed it")
-        if chunk.hash in self.edits:
+        if digest in self.edits:
             return None
-        draft = Draft(chunk, self._past(chunk.header))
-        for counter, op in enumerate(chunk.ops, chunk.header.start_op):
+        clock = self._past(header)
+        chunk = decode(raw)
+        draft = Draft(chunk, clock)
+        for counter, op in enumerate(chunk.ops, header.start_op):
             if op.object is None:
                 self._check_field(op, draft)
             else:
@@ -151,14 +189,14 @@ class Guard:
             self._characters.setdefault((text, header.actor), _Spans()).add(counter)
         for counter, op in enumerate(draft.chunk.ops, header.start_op):
             if isinstance(op.key, str):
-                self._change_field(op.key, (counter, header.actor), op)
+                self._fields.setdefault(op.key, _Field()).change((counter, header.actor), op)
         return edit
 
     def values(self, name: str) -> list[str]:
         """Return what stands in a field: several values if people set it at once, the one shown first."""
-        puts = self._puts.get(name, {})
-        standing = sorted((op for op, put in puts.items() if not put.replaced_by), reverse=True)
-        return list(dict.fromkeys(puts[op].value for op in standing))
+        changed = self._fields.get(name, _Field())
+        values = [changed.puts[op_id].value for op_id in sorted(changed.last, reverse=True)]
+        return list(dict.fromkeys(value for value in values if value is not None))
 
     def _describe(self, draft: Draft) -> AdmittedEdit:
         header = draft.chunk.header
@@ -198,18 +236,11 @@ class Guard:
             raise Malformed("an edit does to a field what cannot be done to it")
         if op.value is not None and len(op.value.encode()) > MAX_FIELD_BYTES:
             raise Malformed(f"a field holds at most {MAX_FIELD_BYTES} bytes")
-        if list(op.preds) != self._standing(name, draft.clock) or (op.action == DELETE and not op.preds):
+        changed = self._fields.get(name)
+        standing = changed.standing(lambda op_id: self._includes(draft.clock, op_id)) if changed else []
+        if list(op.preds) != standing or (op.action == DELETE and not op.preds):
             raise Malformed("an edit does not name the values that it replaces")
         draft.changed[name] = op
-
-    def _standing(self, name: str, clock: Clock) -> list[OpId]:
-        """Return the values of a field that nothing in a past had replaced yet, in order."""
-        puts = self._puts.get(name, {})
-        return sorted(
-            op
-            for op, put in puts.items()
-            if self._includes(clock, op) and not any(self._includes(clock, other) for other in put.replaced_by)
-        )
 
     def _check_text(self, counter: int, op: Op, draft: Draft) -> None:
         text = op.object
@@ -237,13 +268,6 @@ class Guard:
         spans = self._characters.get((text, character[1]))
         if not spans or character[0] not in spans or not self._includes(draft.clock, character):
             raise Malformed("an edit names a character that its past does not have")
-
-    def _change_field(self, name: str, op_id: OpId, op: Op) -> None:
-        puts = self._puts.setdefault(name, {})
-        for pred in op.preds:
-            puts[pred].replaced_by.append(op_id)
-        if op.value is not None:
-            puts[op_id] = _Put(op.value)
 
 
 def _join(clocks: Iterable[Clock]) -> Clock:
