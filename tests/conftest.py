@@ -73,7 +73,7 @@ def lacks_browser() -> str | None:
     """Return why browser tests cannot run; None if they can."""
     if browser_path():
         return None
-    return "there is no Chromium here (Debian: apt install chromium), and COMMONS_BROWSER names none"
+    return "there is no Chromium here (Debian: apt install chromium libatomic1), and COMMONS_BROWSER names none"
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -88,8 +88,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say loudly which tests this machine could not run."""
-    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", [])]
-    reasons = [text.split(NOT_RUN, 1)[1].rstrip("')") for text in skipped if NOT_RUN in text]
+    skips = [report.longrepr for report in terminalreporter.stats.get("skipped", [])]
+    told = [skip[2] for skip in skips if isinstance(skip, tuple)]  # (file, line, reason)
+    reasons = [text.split(NOT_RUN, 1)[1] for text in told if NOT_RUN in text]
     if not reasons:
         return
     terminalreporter.section(f"{len(reasons)} TESTS COULD NOT RUN HERE", red=True, bold=True)
