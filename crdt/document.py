@@ -1,14 +1,15 @@
 """A document that many hands edit: the fold of its admitted edits. The only file that imports the engine.
 
-An *edit* is one Automerge change as raw bytes. `Document.admit` takes other people's, `put_fields`, `splice_text`
-and `restore` make one's own; what they return is to be signed and kept, and counts in this object at once. If it
-cannot be kept, drop the object and fold the log again.
+An *edit* is one Automerge change as raw bytes. `Document.admit` takes other people's; `put_fields`, `splice_text`
+and `restore` make one's own, which go the same way and count in this object at once. What they return is to be
+signed and kept; if it cannot be kept, drop the object and fold the log again.
 
 Every document begins with the same change on every node, computed from its id, which makes its texts. So two people
 who write the first words of a page at once write into one text, and neither's words vanish. This first change is
 never sent, and never appears among deps, heads or history.
 
-The engine never sees bytes that `guard` has not passed. Should it still fail, it is thrown away and built again
+The engine never sees bytes that `guard` has not passed, and is never asked to write: its transactions are slow in
+texts with much deleted from them, and crash on some values. Should it still fail, it is thrown away and built again
 from the edits admitted before.
 """
 
@@ -19,7 +20,7 @@ from typing import Self, TypeVar
 from automerge import core
 
 from crdt import chunk
-from crdt.columns import write_uleb
+from crdt.columns import read_uleb, write_uleb
 from crdt.guard import MAX_FIELD_BYTES, MAX_NAME_BYTES, AdmittedEdit, Guard
 from crdt.textdiff import changed_spans
 from identity.errors import CommonsError, LocalProtocolError, Malformed, Refused
@@ -27,14 +28,14 @@ from identity.errors import CommonsError, LocalProtocolError, Malformed, Refused
 MAX_TEXT_CHARS = 200_000
 MAX_FIELDS_BYTES = 128 * 1024
 _FIRST_ACTOR_CONTEXT = b"commons/doc/1"
-_READER_CONTEXT = b"commons/reader/1"
+# The engine wants an actor; it never commits, so this one is in no edit.
+_ENGINE_ACTOR = bytes(chunk.ACTOR_BYTES)
 # A version-2 sync message with no heads, needs or bloom filters: the engine's only door for single changes.
 _SYNC_MESSAGE = b"\x43\x00\x00\x00\x01"
 
 _READ_FAILURE = LocalProtocolError("the engine failed at reading a document")
 
 T = TypeVar("T")
-Step = Callable[["core.Transaction"], None]
 
 
 class Document:
@@ -51,9 +52,7 @@ class Document:
         first = _first_change(document_id, self.texts)
         self._guard = Guard(chunk.decode(first) if first else None)
         self._log = [first] if first else []
-        # A reader's engine never commits: its actor only has to be there.
-        reader = blake2b(document_id, person=_READER_CONTEXT, digest_size=chunk.ACTOR_BYTES).digest()
-        self._engine = _Engine(actor or reader, self._log)
+        self._engine = _Engine(self._log)
 
     def fold(self, raws: Iterable[bytes]) -> Self:
         """Return a fresh document of the same id, texts and actor that holds just these edits.
@@ -111,14 +110,11 @@ class Document:
         if not changed:
             return None
 
-        def step(transaction: "core.Transaction") -> None:
-            for name, value in sorted(changed.items()):
-                if value is None:
-                    transaction.delete(core.ROOT, name)
-                else:
-                    transaction.put(core.ROOT, name, core.ScalarType.Str, value)
-
-        return self._commit(step)
+        ops = []
+        for name, value in sorted(changed.items()):
+            action = chunk.DELETE if value is None else chunk.SET
+            ops.append(chunk.Op(action, None, name, False, value, self._guard.standing(name)))
+        return self._commit(ops)
 
     def splice_text(self, field: str, text: str) -> list[bytes]:
         """Make a text read like this, by as few characters as can be; several edits if they are many.
@@ -132,9 +128,8 @@ class Document:
         if len(text) > MAX_TEXT_CHARS:
             raise Refused(f"a text holds at most {MAX_TEXT_CHARS} characters; this one has {len(text)}")
         _check_encodable(text)
-        old = self.text(field)
-        steps = _text_steps(self._engine.text_id(field), old, text)
-        return [self._commit(step) for step in steps]
+        ops = self._text_ops(field, text)
+        return [self._commit(ops[at : at + chunk.MAX_OPS]) for at in range(0, len(ops), chunk.MAX_OPS)]
 
     def restore(self, version: bytes) -> list[bytes]:
         """Bring fields and texts back to what they were right after an edit, by new edits.
@@ -150,19 +145,31 @@ class Document:
             edits += self.splice_text(name, past[name])
         return edits
 
-    def _commit(self, step: Step) -> bytes:
+    def _text_ops(self, field: str, new: str) -> list[chunk.Op]:
+        """Return what turns a text into a new one, to be numbered on without a gap."""
+        old, text = self.text(field), self._guard.text_id(field)
+        header = self._header()
+        ops: list[chunk.Op] = []
+        for span in changed_spans(old, new):
+            before, *gone = self._engine.characters(field, range(span.start - 1, span.end))
+            for character in new[span.new_start : span.new_end]:
+                ops.append(chunk.Op(chunk.SET, text, before, True, character, ()))
+                before = (header.start_op + len(ops) - 1, header.actor)
+            ops += [chunk.Op(chunk.DELETE, text, character, False, None, (character,)) for character in gone]
+        return ops
+
+    def _header(self) -> chunk.Header:
         if self.actor is None:
             raise LocalProtocolError("a reader's document was edited")
-        raw = self._engine.commit(step)
+        return self._guard.next_header(self.actor)
+
+    def _commit(self, ops: Sequence[chunk.Op]) -> bytes:
+        header = self._header()
+        raw = chunk.encode(header, ops)
         try:
-            draft = self._guard.check(raw, self.actor)
+            self.admit(raw, header.actor)
         except Malformed as error:
-            self._engine.build(self._guard.heads)
             raise LocalProtocolError(f"an edit of this device breaks the rules: {error}") from error
-        if draft is None:
-            raise LocalProtocolError("an edit of this device was made twice")
-        self._log.append(raw)
-        self._guard.admit(draft)
         return raw
 
     # Reading
@@ -227,8 +234,7 @@ class Document:
 class _Engine:
     """Automerge behind a small interface; when anything goes wrong in it, it is built again from the log."""
 
-    def __init__(self, actor: bytes, log: list[bytes]) -> None:
-        self._actor = actor
+    def __init__(self, log: list[bytes]) -> None:
         self._log = log
         self.build()
 
@@ -238,7 +244,7 @@ class _Engine:
         Raises:
             Malformed: if it does not come out at the heads that are given.
         """
-        self._document = core.Document(self._actor)
+        self._document = core.Document(_ENGINE_ACTOR)
         self._text_ids: dict[str, bytes] = {}
         if not self._log:
             return
@@ -259,12 +265,6 @@ class _Engine:
             self.build()
             raise refusal
 
-    def commit(self, step: Step) -> bytes:
-        """Run a step in a transaction of its own and return the change it made."""
-        return self._run(
-            lambda: self._transact(step), LocalProtocolError("the engine failed at an edit of this device")
-        )
-
     def heads(self) -> set[bytes]:
         """Return the hashes of the changes that no other builds on."""
         return set(self._document.get_heads())
@@ -280,6 +280,10 @@ class _Engine:
         text_id = self.text_id(name)
         return self._run(lambda: str(self._document.text(text_id, heads)), _READ_FAILURE)
 
+    def characters(self, name: str, positions: Iterable[int]) -> list[chunk.OpId]:
+        """Return which operations inserted the characters at some positions; HEAD for -1."""
+        return self._run(lambda: [self._character(name, at) for at in positions], _READ_FAILURE)
+
     def fields(self, heads: list[bytes] | None) -> dict[str, str]:
         """Return the map's strings by name, now or at some heads."""
         return self._run(lambda: dict(self._strings(heads)), _READ_FAILURE)
@@ -291,12 +295,14 @@ class _Engine:
             if isinstance(value, tuple):
                 yield name, value[1]
 
-    def _transact(self, step: Step) -> bytes:
-        before = self._document.get_heads()
-        with self._document.transaction() as transaction:
-            step(transaction)
-        (change,) = self._document.get_changes(before)
-        return bytes(change.raw_bytes)
+    def _character(self, name: str, at: int) -> chunk.OpId:
+        if at < 0:
+            return chunk.HEAD
+        # The engine's object ids: a version byte, the actor with its length, a hint, the counter.
+        name_in_engine: bytes = self._document.get(self.text_id(name), at)[1]
+        end = 2 + chunk.ACTOR_BYTES
+        _, at = read_uleb(name_in_engine, end)
+        return read_uleb(name_in_engine, at)[0], name_in_engine[2:end]
 
     def _receive(self, raw: bytes) -> None:
         message = _SYNC_MESSAGE + write_uleb(len(raw)) + raw
@@ -325,28 +331,6 @@ def _first_change(document_id: bytes, texts: Sequence[str]) -> bytes | None:
     actor = blake2b(document_id, person=_FIRST_ACTOR_CONTEXT, digest_size=chunk.ACTOR_BYTES).digest()
     ops = [chunk.Op(chunk.MAKE_TEXT, None, name, False, None, ()) for name in texts]
     return chunk.encode(chunk.Header(actor, 1, 1, ()), ops)
-
-
-def _text_steps(text_id: bytes, old: str, new: str) -> Iterator[Step]:
-    """Cut the way from one text to another into steps of as many operations as an edit may have."""
-    pending: list[tuple[int, str | None]] = []
-    for span in changed_spans(old, new):
-        # Earlier spans are done by then, so positions are the new text's; None deletes what stands there.
-        pending += [(span.new_start, None)] * (span.end - span.start)
-        pending += [(at, new[at]) for at in range(span.new_start, span.new_end)]
-    for start in range(0, len(pending), chunk.MAX_OPS):
-        yield _text_step(text_id, pending[start : start + chunk.MAX_OPS])
-
-
-def _text_step(text_id: bytes, characters: Sequence[tuple[int, str | None]]) -> Step:
-    def step(transaction: "core.Transaction") -> None:
-        for at, character in characters:
-            if character is None:
-                transaction.delete(text_id, at)
-            else:
-                transaction.insert(text_id, at, core.ScalarType.Str, character)
-
-    return step
 
 
 def _check_fields(fields: Mapping[str, str | None], texts: Sequence[str]) -> None:

@@ -11,7 +11,9 @@ A document is flat: fields (name → string) and texts that its first change mad
   numbered from one above the highest of its past.
 - Whatever it refers to lies in its past, or earlier in the same edit.
 - It sets or clears a field once, and names exactly the values that it saw there; it never touches a text's name.
-- In a text it inserts single characters and deletes single characters, nothing else.
+- In a text it inserts single characters and deletes single characters, nothing else. It inserts once after any
+  one character, and writes on after that: the engine looks for each insertion's place among those made there at
+  the same time, and thousands at one place would cost it seconds.
 """
 
 from bisect import bisect_right
@@ -99,6 +101,7 @@ class Draft:
     clock: Clock
     changed: dict[str, Op] = field(default_factory=dict)
     inserted: dict[int, OpId] = field(default_factory=dict)
+    followed: set[tuple[OpId, OpId]] = field(default_factory=set)
     deleted: set[OpId] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
 
@@ -192,6 +195,21 @@ class Guard:
                 self._fields.setdefault(op.key, _Field()).change((counter, header.actor), op)
         return edit
 
+    def next_header(self, actor: bytes) -> Header:
+        """Return the header of a device's next edit, on top of all that is here."""
+        last = self._last.get(actor)
+        last_op = max((self._places[head].last_op for head in self.heads), default=0)
+        return Header(actor, last.seq + 1 if last else 1, last_op + 1, tuple(sorted(self.heads)))
+
+    def text_id(self, name: str) -> OpId:
+        """Return the operation that made a text."""
+        return next(op_id for op_id, text in self._texts.items() if text == name)
+
+    def standing(self, name: str) -> tuple[OpId, ...]:
+        """Return the operations whose values stand in a field: what setting it replaces."""
+        changed = self._fields.get(name)
+        return tuple(changed.standing(lambda _: True)) if changed else ()
+
     def values(self, name: str) -> list[str]:
         """Return what stands in a field: several values if people set it at once, the one shown first."""
         changed = self._fields.get(name, _Field())
@@ -243,21 +261,31 @@ class Guard:
         draft.changed[name] = op
 
     def _check_text(self, counter: int, op: Op, draft: Draft) -> None:
-        text = op.object
-        if text is None or text not in self._texts or not isinstance(op.key, tuple):
+        text, key = op.object, op.key
+        if text is None or text not in self._texts or not isinstance(key, tuple):
             raise Malformed("an edit changes an object that documents here do not have")
         if op.insert:
-            if op.action != SET or op.value is None or len(op.value) != 1 or op.preds:
-                raise Malformed("an edit inserts something other than a character")
-            if op.key != HEAD and not self._is_just_inserted(text, op.key, draft):
-                self._check_character(text, op.key, draft)
+            self._check_insertion((text, key), op, draft)
             draft.inserted[counter] = text
         else:
-            if op.action != DELETE or op.value is not None or op.preds != (op.key,) or op.key in draft.deleted:
-                raise Malformed("an edit does to a text what cannot be done to it")
-            self._check_character(text, op.key, draft)
-            draft.deleted.add(op.key)
+            self._check_deletion((text, key), op, draft)
         draft.touched.add(self._texts[text])
+
+    def _check_insertion(self, place: tuple[OpId, OpId], op: Op, draft: Draft) -> None:
+        if op.action != SET or op.value is None or len(op.value) != 1 or op.preds:
+            raise Malformed("an edit inserts something other than a character")
+        if place in draft.followed:
+            raise Malformed("an edit inserts twice at one place")
+        draft.followed.add(place)
+        if place[1] != HEAD and not self._is_just_inserted(*place, draft):
+            self._check_character(*place, draft)
+
+    def _check_deletion(self, place: tuple[OpId, OpId], op: Op, draft: Draft) -> None:
+        character = place[1]
+        if op.action != DELETE or op.value is not None or op.preds != (character,) or character in draft.deleted:
+            raise Malformed("an edit does to a text what cannot be done to it")
+        self._check_character(*place, draft)
+        draft.deleted.add(character)
 
     def _is_just_inserted(self, text: OpId, character: OpId, draft: Draft) -> bool:
         counter, actor = character

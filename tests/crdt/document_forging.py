@@ -101,6 +101,7 @@ def an_edit(*ops: Op, start_op: int = 3, seq: int = 1) -> bytes:
 
 
 FIRST_BODY = (1, chunk.decode(page(ANN).splice_text("body", "x")[0]).ops[0].object[1])
+FIRST_NOTES = (2, FIRST_BODY[1])
 
 
 def put(name: str = "title", value: str | None = "x", **other: object) -> Op:

@@ -383,3 +383,18 @@ def test_a_document_of_two_thousand_edits_takes_the_next_one_as_fast_as_a_new_on
     assert sorted(spent_s)[10] < 0.003
     assert ben.read() == ann.read()
     assert Document(PAGE, TEXTS).fold(ben.raws()).heads() == ben.heads()
+
+
+def test_a_page_that_was_emptied_is_written_and_restored_in_little_time() -> None:
+    # What was deleted stays in the document; the engine's own way of writing takes minutes here.
+    ann, text = page(ANN), "some words here\n" * 2_000
+    ann.splice_text("body", text)
+    version = ann.heads()[0]
+    ann.splice_text("body", "")
+
+    before = time.process_time()
+    ann.restore(version)
+    spent_s = time.process_time() - before
+
+    assert ann.text("body") == text
+    assert spent_s < 3

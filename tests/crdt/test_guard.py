@@ -1,4 +1,6 @@
-import resource
+import gc
+import time
+import tracemalloc
 
 import pytest
 from document_forging import (
@@ -6,6 +8,7 @@ from document_forging import (
     BEN,
     EVE,
     FIRST_BODY,
+    FIRST_NOTES,
     PAGE,
     actor_of,
     an_edit,
@@ -136,6 +139,30 @@ def test_a_character_is_deleted_once_by_one_edit() -> None:
     assert "cannot be done" in refused(twice, past=ann)
 
 
+def test_an_edit_inserts_once_at_one_place() -> None:
+    after = letter(key=(3, ANN))
+
+    assert "twice" in refused(an_edit(letter(), letter()))
+    assert "twice" in refused(an_edit(letter(), after, after))
+    assert page().admit(an_edit(letter(), after, letter(object=FIRST_NOTES)), ANN).fields == {"body", "notes"}
+
+
+def test_a_flood_at_one_place_does_not_slow_down_who_writes_beside_it() -> None:
+    # Ann writes much at the beginning; Ben, who has not seen it, inserts as often as he may.
+    ann, ben, reader = page(ANN), page(BEN), page()
+    for raw in ann.splice_text("body", "x" * 50_000):
+        reader.admit(raw, ANN)
+    theirs = [ben.splice_text("body", f"{number % 10}" + ben.text("body"))[0] for number in range(30)]
+
+    began = time.process_time()
+    for raw in theirs:
+        reader.admit(raw, BEN)
+    spent_s = time.process_time() - began
+
+    assert spent_s / len(theirs) < 0.01
+    assert len(reader.text("body")) == 50_030
+
+
 def test_a_character_of_another_text_cannot_be_named() -> None:
     ann = page(ANN)
     ann.splice_text("notes", "a")
@@ -196,13 +223,17 @@ def test_a_thousand_refusals_leave_no_memory_behind() -> None:
     document, raw = page(), an_edit(*(put(f"field {number}") for number in range(50)), put("body"))
     for _ in range(50):
         refused(raw, past=document)
-    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    tracemalloc.start()
+    before_bytes = tracemalloc.get_traced_memory()[0]
 
     for _ in range(1_000):
         with pytest.raises(Malformed):
             document.admit(raw, ANN)
 
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 4 * 1024
+    gc.collect()
+    kept_bytes = tracemalloc.get_traced_memory()[0] - before_bytes
+    tracemalloc.stop()
+    assert kept_bytes < 64 * 1024
 
 
 def test_the_verdict_does_not_depend_on_what_else_has_come() -> None:
