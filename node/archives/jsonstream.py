@@ -17,6 +17,7 @@ MAX_HEAD_CHARS = 64 * 1024 * 1024
 ENTRY_KEYS = ("orderedItems", "items")
 _CHUNK_BYTES = 256 * 1024
 _SPACE = re.compile(r"[ \t\r\n]*")
+_NUMBER_TAIL = re.compile(r"[0-9.eE+-]*")
 _MAX_DIGITS = 30  # more are read as 0: the interpreter refuses thousands
 
 
@@ -148,7 +149,8 @@ class _Text:
             else:
                 if end - self._at > max_chars:
                     raise self.refuse("one entry is far too large")
-                if end < len(self._buffer) or self._is_at_end:
+                # A number may go on where the buffer ends.
+                if self._is_at_end or not _NUMBER_TAIL.fullmatch(self._buffer, end):
                     self._at = end
                     return value
             self._more()
@@ -162,7 +164,8 @@ class _Text:
             self._buffer = held + self._decode.decode(raw, final=not raw)
         except UnicodeDecodeError as error:
             self._at = 0
-            raise self.refuse("it is no UTF-8 text", len(held)) from error
+            good = error.object[: error.start].decode("utf-8", "replace")
+            raise self.refuse("it is no UTF-8 text", len(held) + len(good)) from error
         self._at = 0
         self._is_at_end = not raw
 
