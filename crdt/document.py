@@ -26,14 +26,13 @@ from crdt.textdiff import changed_spans
 from identity.errors import CommonsError, LocalProtocolError, Malformed, Refused
 
 MAX_TEXT_CHARS = 200_000
+MAX_FIELDS = 500
 MAX_FIELDS_BYTES = 128 * 1024
 _FIRST_ACTOR_CONTEXT = b"commons/doc/1"
 # The engine wants an actor; it never commits, so this one is in no edit.
 _ENGINE_ACTOR = bytes(chunk.ACTOR_BYTES)
 # A version-2 sync message with no heads, needs or bloom filters: the engine's only door for single changes.
 _SYNC_MESSAGE = b"\x43\x00\x00\x00\x01"
-
-_READ_FAILURE = LocalProtocolError("the engine failed at reading a document")
 
 T = TypeVar("T")
 
@@ -109,7 +108,6 @@ class Document:
         changed = {name: value for name, value in fields.items() if self._guard.values(name) != _as_list(value)}
         if not changed:
             return None
-
         ops = []
         for name, value in sorted(changed.items()):
             action = chunk.DELETE if value is None else chunk.SET
@@ -139,8 +137,8 @@ class Document:
         """
         past = self.read_at(version)
         fields = {name: past.get(name) for name in {*self.read(), *past} if name not in self.texts}
-        edit = self.put_fields(fields)
-        edits = [edit] if edit else []
+        made = [self.put_fields(batch) for batch in _batches(fields)]
+        edits = [edit for edit in made if edit]
         for name in self.texts:
             edits += self.splice_text(name, past[name])
         return edits
@@ -278,15 +276,15 @@ class _Engine:
     def text(self, name: str, heads: list[bytes] | None) -> str:
         """Return a text, now or at some heads."""
         text_id = self.text_id(name)
-        return self._run(lambda: str(self._document.text(text_id, heads)), _READ_FAILURE)
+        return self._read(lambda: str(self._document.text(text_id, heads)))
 
     def characters(self, name: str, positions: Iterable[int]) -> list[chunk.OpId]:
         """Return which operations inserted the characters at some positions; HEAD for -1."""
-        return self._run(lambda: [self._character(name, at) for at in positions], _READ_FAILURE)
+        return self._read(lambda: [self._character(name, at) for at in positions])
 
     def fields(self, heads: list[bytes] | None) -> dict[str, str]:
         """Return the map's strings by name, now or at some heads."""
-        return self._run(lambda: dict(self._strings(heads)), _READ_FAILURE)
+        return self._read(lambda: dict(self._strings(heads)))
 
     def _strings(self, heads: list[bytes] | None) -> Iterator[tuple[str, str]]:
         for name in self._document.keys(core.ROOT, heads):
@@ -307,6 +305,9 @@ class _Engine:
     def _receive(self, raw: bytes) -> None:
         message = _SYNC_MESSAGE + write_uleb(len(raw)) + raw
         self._document.receive_sync_message(core.SyncState(), core.Message.decode(message))
+
+    def _read(self, call: Callable[[], T]) -> T:
+        return self._run(call, LocalProtocolError("the engine failed at reading a document"))
 
     def _run(self, call: Callable[[], T], failure: CommonsError) -> T:
         try:
@@ -340,8 +341,23 @@ def _check_fields(fields: Mapping[str, str | None], texts: Sequence[str]) -> Non
             raise Refused(f"no field can be named {name[:40]!r}")
         if len((value or "").encode()) > MAX_FIELD_BYTES:
             raise Refused(f"{name} is too long: at most {MAX_FIELD_BYTES} bytes")
-    if sum(len(value.encode()) for value in fields.values() if value) > MAX_FIELDS_BYTES:
+    if len(fields) > MAX_FIELDS or _size_bytes(fields) > MAX_FIELDS_BYTES:
         raise Refused("this is too much to change at once")
+
+
+def _size_bytes(fields: Mapping[str, str | None]) -> int:
+    return sum(len(value.encode()) for value in fields.values() if value)
+
+
+def _batches(fields: Mapping[str, str | None]) -> Iterator[dict[str, str | None]]:
+    """Share fields out to as few edits as hold them, in order of their names."""
+    batch: dict[str, str | None] = {}
+    for name in sorted(fields):
+        if len(batch) == MAX_FIELDS or _size_bytes(batch) > MAX_FIELDS_BYTES - MAX_FIELD_BYTES:
+            yield batch
+            batch = {}
+        batch[name] = fields[name]
+    yield batch
 
 
 def _check_encodable(text: str) -> None:
