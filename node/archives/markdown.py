@@ -1,6 +1,6 @@
 """Other people's HTML as Markdown: what they said stays, no tag does.
 
-nh3 first makes well-formed HTML of whatever came in and drops scripts with all they hold; only then is it walked.
+nh3 first makes well-formed HTML of whatever came in and drops scripts with all they hold; only that is then walked.
 Letters that Markdown would take for marks are escaped, so that text stays text. Line breaks within a paragraph are
 plain newlines, as a reader with `breaks` shows them.
 """
@@ -8,7 +8,6 @@ plain newlines, as a reader with `breaks` shows them.
 import html
 import re
 from dataclasses import dataclass, field
-from html.parser import HTMLParser
 
 import nh3
 
@@ -17,12 +16,22 @@ MAX_TAGS = 15_000  # beyond, deep nesting would cost seconds
 _MAX_DEPTH = 16
 _TAGS = {
     *("p", "div", "br", "hr", "h1", "h2", "h3", "h4", "h5", "h6", "blockquote", "pre", "code", "ul", "ol", "li"),
-    *("a", "span", "strong", "b", "em", "i", "del", "s", "strike", "img", "section", "article", "figure", "figcaption"),
+    *("a", "strong", "b", "em", "i", "del", "s", "strike", "img", "section", "article", "figure", "figcaption"),
     *("dl", "dt", "dd", "table", "tr", "td", "th", "thead", "tbody"),
 }
 _ATTRIBUTES = {"a": {"href", "class", "rel"}, "img": {"alt"}, "ol": {"start"}}
 _WITHOUT_CONTENT = {"script", "style", "title", "template", "noscript", "iframe", "object", "svg", "math", "textarea"}
 _SCHEMES = {"http", "https", "mailto"}
+_CLEANER = nh3.Cleaner(
+    tags=_TAGS,
+    clean_content_tags=_WITHOUT_CONTENT,
+    attributes=_ATTRIBUTES,
+    url_schemes=_SCHEMES,
+    link_rel=None,
+)
+_STRIPPER = nh3.Cleaner(tags=set(), clean_content_tags=_WITHOUT_CONTENT)
+_TOKEN = re.compile(r'<(/?)([a-z][a-z0-9]*)((?: [a-z]+="[^"]*")*)>|([^<]+)')  # as nh3 writes, and nobody else
+_ATTRIBUTE = re.compile(r' ([a-z]+)="([^"]*)"')
 _BORDERS = {"p", "div", "section", "article", "figure", "figcaption", "dl", "dt", "dd", "table", "tr"}
 _HEADINGS = {"h1": 2, "h2": 2, "h3": 3, "h4": 4, "h5": 5, "h6": 6}
 _CONTAINERS = {"blockquote", "ul", "ol", "li", "pre"}
@@ -35,28 +44,27 @@ _NUMBERED = re.compile(r"(\d{1,9})([.)])(?=\s|$)")
 _SPACE = re.compile(r"[ \t\n\f]+")
 _BLANK_LINE = re.compile(r"\n\s*\n")
 _LIST = re.compile(r"- |\d{1,9}\. ")
+_SPACE_IN_ADDRESS = re.compile(r"\s")
+_BREAKING = str.maketrans({"(": "%28", ")": "%29", "<": "%3C", ">": "%3E", "\\": "%5C", '"': "%22", "`": "%60"})
 _BACKTICKS = re.compile(r"`+")
 
 
 def to_markdown(source: str) -> str:
     """Return HTML as Markdown; the caller holds it to MAX_HTML_CHARS and MAX_TAGS."""
-    clean = nh3.clean(
-        source,
-        tags=_TAGS,
-        clean_content_tags=_WITHOUT_CONTENT,
-        attributes=_ATTRIBUTES,
-        url_schemes=_SCHEMES,
-        link_rel=None,
-    )
     writer = _Writer()
-    writer.feed(clean)
-    writer.close()
+    for end, tag, attributes, text in _TOKEN.findall(_CLEANER.clean(source)):
+        if text:
+            writer.say(html.unescape(text))
+        elif end:
+            writer.end(tag)
+        else:
+            writer.start(tag, {name: html.unescape(value) for name, value in _ATTRIBUTE.findall(attributes)})
     return writer.finish()
 
 
 def to_plain(source: str) -> str:
     """Return what HTML, or a text that only may be HTML, says, without any marks."""
-    return html.unescape(nh3.clean(source, tags=set(), clean_content_tags=_WITHOUT_CONTENT))
+    return html.unescape(_STRIPPER.clean(source))
 
 
 def escape(text: str) -> str:
@@ -81,11 +89,10 @@ class _Frame:
         return self.tag in _INLINE
 
 
-class _Writer(HTMLParser):
-    """Walks well-formed HTML and writes Markdown; `open` says of each tag whether it got a frame."""
+class _Writer:
+    """Writes Markdown from the tags and texts of well-formed HTML; `open` says of each tag whether it got a frame."""
 
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
         self.frames = [_Frame("root")]
         self.open: list[tuple[str, bool]] = []
 
@@ -96,8 +103,8 @@ class _Writer(HTMLParser):
         _flush(self.frames[0])
         return "\n\n".join(self.frames[0].blocks)
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
+    def start(self, tag: str, given: dict[str, str]) -> None:
+        """Begin what a tag begins."""
         if tag == "br":
             self._say("\n", "\n")
         elif tag == "hr":
@@ -112,13 +119,15 @@ class _Writer(HTMLParser):
         elif tag in _CONTAINERS or tag in _INLINE:
             self._open_frame(tag, given)
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
+        """End what a tag began, and what was left open in it."""
         if not any(tag == opened for opened, _ in self.open):
             return
         while self._close_last() != tag:
             pass
 
-    def handle_data(self, data: str) -> None:
+    def say(self, data: str) -> None:
+        """Write text."""
         top = self.frames[-1]
         if any(frame.tag in ("pre", "code") for frame in self.frames):
             top.line.append(data)
@@ -267,5 +276,4 @@ def _address(href: str) -> str:
     """Return an address that neither a link's brackets nor Markdown's escapes can break out of."""
     if not href.lower().startswith(("https://", "http://", "mailto:")):
         return ""
-    codes = {"(": "%28", ")": "%29", "<": "%3C", ">": "%3E", "\\": "%5C", '"': "%22", "`": "%60"}
-    return "".join(codes.get(char, "%20" if char.isspace() else char) for char in href)
+    return _SPACE_IN_ADDRESS.sub("%20", href).translate(_BREAKING)

@@ -119,6 +119,8 @@ def open_archive(path: Path, *, include_direct: bool = False) -> Archive:
 def _container(path: Path) -> Container:
     if path.is_dir():
         return Folder(path)
+    if path.exists() and not path.is_file():
+        raise Refused(f"{shown(path.name)} is no file")  # a pipe would keep us waiting for ever
     with open_file(path) as file:
         start = file.read(_TAR_AT + len(_TAR_MARK))
     if start.startswith(_ZIP_STARTS):
