@@ -30,6 +30,9 @@ class Parent(NamedTuple):
     past: int
 
 
+ROOTLESS = Parent(0, 0, EMPTY_PAST)
+
+
 class Accepted(NamedTuple):
     """A change to store, numbered in order of acceptance."""
 
@@ -56,7 +59,7 @@ class Log:
     number: int
     seq: int = 0
     head: bytes = b""
-    parent: Parent = Parent(0, 0, EMPTY_PAST)
+    parent: Parent = ROOTLESS
     time: int = 0
     forked: int | None = None
     standing: bool = False
@@ -243,7 +246,7 @@ class History:
 
     def _head(self, author: bytes) -> tuple[int, bytes, Parent]:
         log = self.logs.get(author)
-        return (log.seq, log.head, log.parent) if log else (0, b"", Parent(0, 0, EMPTY_PAST))
+        return (log.seq, log.head, log.parent) if log else (0, b"", ROOTLESS)
 
     def _follows(self, change: Change, seq: int, head: bytes, verdict: Verdict) -> bool:
         """Tell whether a change continues its log; notes a gap or a fork where it does not."""

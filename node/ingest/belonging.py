@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from crdt.change import Change, Header, encode_body, make
 from crdt.batch import Batch
+from crdt.change import Change, Header, encode_body, encode_change, make
 from identity.certificates import SLOTS, certify, read_certificate
 from identity.errors import Refused
 from identity.keys import SigningKey
@@ -93,7 +93,7 @@ async def knock(road: Road, me: Self, link: str) -> Space:
     proof = prove(invitation, road.device.public, me.person)
     certificate = me.certificate if ticket.purpose == "member" else b""
     command = JoinSpace(invitation.terms, invitation.signature, proof, me.person, certificate)
-    await road.submit(space, command)
+    space.knock = encode_change(await road.submit(space, command))
     return space
 
 
@@ -110,7 +110,7 @@ async def answer_knocks(road: Road, me: Self, space: Space) -> list[Change]:
     return answered
 
 
-def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:  # noqa: ANN401 - one of two commands
+def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:
     device = join.change.author
     wraps = [list(wrap) for wrap in seal_to_many(space.secrets.wrapped(), [device])]
     if join.terms.purpose == "member":

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crdt.batch import Batch
-from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, TALK, Change, Header, encode_body, make
+from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, TALK, Change, Header, encode_body, encode_change, make
 from crdt.history import Accepted, Gap, Log, Parent, Verdict
 from identity.errors import Malformed, StoreError
 from identity.keys import SigningKey, short
@@ -76,7 +76,7 @@ class Road:
 
     # -- in -------------------------------------------------------------------------------------------------------
 
-    async def submit(self, space: Space, command: Any) -> Change:  # noqa: ANN401 - any area's command
+    async def submit(self, space: Space, command: Any) -> Change:
         """Sign a command of this device's and store it; on disk when this returns."""
         async with self._lock:
             change = self._make(space, command)
@@ -99,14 +99,21 @@ class Road:
             await self._tell(space, outcome.accepted, peer)
         return outcome
 
-    async def unlock(self, space: Space, use: str, secrets: Iterable[bytes]) -> None:
-        """Take in secrets that a member handed over, and read what lay sealed until now."""
+    async def unlock(self, space: Space, sealed: bytes) -> None:
+        """Take in secrets that a member sealed to this device, and read what lay locked until now.
+
+        Raises:
+            Malformed: if it was not sealed to this device.
+        """
+        law, talk = read_wrapped(self.device.open_sealed(sealed))
         async with self._lock:
-            new = [secret for secret in secrets if space.secrets.add(use, secret)]
+            secrets = space.secrets
+            new = [(name_of(secret), "law") for secret in law if secrets.add("law", secret)]
+            new += [(name_of(secret), "talk") for secret in talk if secrets.add("talk", secret)]
             if not new:
                 return
             plan = Plan(space.index, ())
-            self._number_secrets(space, plan, ((name_of(secret), use) for secret in new))
+            self._number_secrets(space, plan, new)
             await self.database.transaction(plan.write)
             await self._read_locked(space)
 
@@ -116,7 +123,7 @@ class Road:
             if answer is not None:
                 await answer
 
-    def _make(self, space: Space, command: Any) -> Change:  # noqa: ANN401 - any area's command
+    def _make(self, space: Space, command: Any) -> Change:
         klass = command.klass
         log = space.history.logs.get(self.device.public)
         secret = space.secrets.knock() if isinstance(command, JoinSpace) else space.secret_for(klass)
@@ -317,7 +324,7 @@ class Road:
         """Return everything known about a subject: what is stored, and what just came."""
         index = space.index
 
-        def read(connection: Any) -> list[store_log.Stored]:  # noqa: ANN401 - the store's connection
+        def read(connection: Any) -> list[store_log.Stored]:
             numbers = readmodel.numbers_about(connection, index.no, subject)
             first = store_log.number_of(connection, subject)
             return store_log.read_changes(connection, index, sorted({*numbers, *([first] if first else [])}))
@@ -344,7 +351,7 @@ class Road:
                 work.plan.erased.append((target.change, target.number, entry.change))
 
     async def _stored(self, space: Space, id_: bytes) -> store_log.Stored | None:
-        def read(connection: Any) -> store_log.Stored | None:  # noqa: ANN401
+        def read(connection: Any) -> store_log.Stored | None:
             number = store_log.number_of(connection, id_)
             return store_log.read_changes(connection, space.index, [number])[0] if number else None
 
@@ -415,7 +422,7 @@ class Road:
     async def load(self, row: SpaceRow) -> Space:
         """Read one space's heads, secrets and law from the store."""
 
-        def read(connection: Any) -> Space:  # noqa: ANN401 - the store's connection
+        def read(connection: Any) -> Space:
             law, talk = read_secrets(connection, self.vault, row.no)
             index = store_log.SpaceIndex(row.no, row.id)
             history = store_log.load_history(connection, index)
@@ -425,6 +432,11 @@ class Road:
                 if opened.command is not None:
                     space.law.judge(space.law_change(entry, opened.command))
             space.saved_pasts = len(history.pasts.sets)
+            if row.state == "waiting":
+                mine = next(
+                    iter(store_log.read_changes(connection, index, store_log.numbers_of(connection, row.no))), None
+                )
+                space.knock = encode_change(mine.change) if mine else None
             return space
 
         return await self.database.read(read)
@@ -432,7 +444,7 @@ class Road:
     async def open(self) -> None:
         """Read every space from the store."""
 
-        def read(connection: Any) -> tuple[int, int, list[SpaceRow]]:  # noqa: ANN401
+        def read(connection: Any) -> tuple[int, int, list[SpaceRow]]:
             self.vault.start_after(connection)
             return *store_log.next_numbers(connection), read_spaces(connection, self.vault)
 

@@ -10,7 +10,7 @@ import msgpack
 from crdt.change import BINDING, LAW, PUBLIC, Change, open_change
 from crdt.history import Accepted, History, Parent
 from identity.errors import CommonsError, Malformed
-from identity.sealed import SECRET_BYTES, name_of
+from identity.sealed import SECRET_BYTES, name_of, seal_to
 from node.domain.area import Fact, read_command
 from node.domain.law.fold import Law, LawChange
 from node.store.log import SpaceIndex, Stored
@@ -79,6 +79,7 @@ class Space:
     secrets: Secrets
     history: History = field(default_factory=History)
     law: Law = field(init=False)
+    knock: bytes | None = None
     recent: dict[bytes, Parent] = field(default_factory=dict)
     saved_pasts: int = 1
 
@@ -89,6 +90,38 @@ class Space:
     def id(self) -> bytes:
         """The id of the founding change."""
         return self.index.id
+
+    # -- what a sync session asks (crdt.effects.SpaceView) ---------------------------------------------------------
+
+    def discovery_key(self) -> bytes:
+        """Return the constant key under which members recognise the space."""
+        return self.secrets.discovery
+
+    def is_open(self) -> bool:
+        """Tell whether this node was let in and holds the law."""
+        return self.state == "member"
+
+    def in_standing(self, device: bytes) -> bool:
+        """Tell whether a device belongs, as far as this node has heard."""
+        return device in self.law.grants
+
+    def my_knock(self) -> bytes | None:
+        """Return this node's knock while it waits to be let in."""
+        return self.knock
+
+    def inviter_of(self, device: bytes) -> bytes | None:
+        """Return the device that has to answer a peer's knock, if it knocked."""
+        return next((join.terms.inviter for join in self.law.joins.values() if join.change.author == device), None)
+
+    def keys_digest(self) -> bytes:
+        """Return 8 bytes that are equal for two nodes with the same secrets."""
+        return blake2b(b"".join(sorted(self.secrets.by_name)), digest_size=8).digest()
+
+    def keys_for(self, device: bytes) -> bytes:
+        """Return the space's secrets sealed to a device."""
+        return seal_to(self.secrets.wrapped(), device)
+
+    # -- on the road ------------------------------------------------------------------------------------------------
 
     def remember(self, entries: Sequence[Accepted]) -> None:
         """Keep the latest changes as parents, so that most that arrive need no look into the store."""
@@ -126,7 +159,7 @@ class Space:
             (join.change.command.person for join in self.law.joins.values() if join.change.author == device), None
         )
 
-    def fact(self, entry: Accepted | Stored, command: Any) -> Fact:  # noqa: ANN401 - any area's command
+    def fact(self, entry: Accepted | Stored, command: Any) -> Fact:
         """Return a command as a fact about its subject."""
         header = entry.change.header
         author = header.author
@@ -134,7 +167,7 @@ class Space:
         log = self.index.logs[author]
         return Fact(entry.change.id, entry.number, entry.depth, header.time, self.index.no, log, person, command)
 
-    def law_change(self, entry: Accepted, command: Any) -> LawChange:  # noqa: ANN401 - any law command
+    def law_change(self, entry: Accepted, command: Any) -> LawChange:
         """Return a law change with its place."""
         header = entry.change.header
         return LawChange(entry.change.id, entry.number, header.author, header.seq, header.time, entry.past, command)

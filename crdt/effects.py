@@ -1,0 +1,111 @@
+"""What a sync session asks of its driver, and what it has to know of a space."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from crdt.history import History
+
+
+class SpaceView(Protocol):
+    """What a session has to know of a space; the node's `Space`, or a simulated one."""
+
+    id: bytes
+    history: History
+
+    def discovery_key(self) -> bytes:
+        """Return the constant key under which members recognise the space."""
+
+    def is_open(self) -> bool:
+        """Tell whether this node was let in and holds the law."""
+
+    def in_standing(self, device: bytes) -> bool:
+        """Tell whether a device belongs, as far as this node has heard."""
+
+    def my_knock(self) -> bytes | None:
+        """Return this node's knock while it waits to be let in."""
+
+    def inviter_of(self, device: bytes) -> bytes | None:
+        """Return the device that has to answer a peer's knock, if it knocked."""
+
+    def keys_digest(self) -> bytes:
+        """Return 8 bytes that are equal for two nodes with the same secrets."""
+
+    def keys_for(self, device: bytes) -> bytes:
+        """Return the space's secrets sealed to a device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send this frame to the peer."""
+
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Store a batch, then call `stored`. `request` is None for a push."""
+
+    space: bytes
+    data: bytes
+    request: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """Everything of a request was delivered: call `finished`, and let other sessions look again."""
+
+    space: bytes
+    request: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverKnock:
+    """Store a peer's knock, then call `law_changed`."""
+
+    space: bytes
+    change: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unlock:
+    """Open sealed secrets, take them in, then call `unlocked`."""
+
+    space: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load the next portion of what the peer wanted, then call `loaded`."""
+
+    space: bytes
+    request: int
+    ranges: Sequence[tuple[bytes, int, int]]
+    ids: Sequence[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """The peer holds this node's own log up to this sequence number."""
+
+    space: bytes
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class InSync:
+    """Both sides hold the same in this space."""
+
+    space: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The peer knows of this node's knock; the named device has to answer it."""
+
+    space: bytes
+    inviter: bytes
+
+
+Effect = Send | Deliver | Finish | DeliverKnock | Unlock | Load | Reached | InSync | Waiting

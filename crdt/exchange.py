@@ -1,0 +1,241 @@
+"""Comparing what two nodes hold, wanting what the other has, serving what it wants: one side of one link."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from crdt import messages as m
+from crdt.effects import Deliver, Effect, Finish, InSync, Load, Send, SpaceView
+from crdt.history import BUCKETS, Gap
+from identity.errors import RemoteProtocolError
+
+SMALL_SPACE_LOGS = 64
+WINDOW = 3
+MAX_SERVING = 64
+
+
+class Claims:
+    """Which session fetches which log: one at a time, so that nothing is fetched twice. Shared by a node's sessions."""
+
+    def __init__(self) -> None:
+        self._by_log: dict[tuple[bytes, bytes], object] = {}
+
+    def take(self, owner: object, space: bytes, author: bytes) -> bool:
+        """Claim a log; False if another session fetches it."""
+        return self._by_log.setdefault((space, author), owner) is owner
+
+    def drop(self, owner: object, space: bytes | None = None) -> bool:
+        """Give back what a session claimed, in one space or all; tell whether there was anything."""
+        mine = [key for key, held in self._by_log.items() if held is owner and space in (None, key[0])]
+        for key in mine:
+            del self._by_log[key]
+        return bool(mine)
+
+
+@dataclass(slots=True)
+class Serving:
+    """What the peer wanted and is being sent."""
+
+    space: bytes
+    ranges: Sequence[tuple[bytes, int, int]]
+    ids: Sequence[bytes]
+    in_flight: int = 0
+    loading: bool = False
+    done: bool = False
+
+
+@dataclass(slots=True)
+class Channel:
+    """One common space on this link."""
+
+    number: int
+    view: SpaceView
+    opened: bool = False
+    knocked: bool = False
+    peer_knocked: bool = False
+    peer_root: bytes | None = None
+    told_root: bytes | None = None
+    peer_seqs: dict[bytes, int] = field(default_factory=dict)
+    shown: dict[bytes, int] = field(default_factory=dict)
+    pushed: dict[bytes, int] = field(default_factory=dict)
+    wanted: dict[int, float] = field(default_factory=dict)
+    asked: bool = False
+    guest_told: bool = False
+    held_told: int = 0
+
+
+class Exchange:
+    """The part of a session that moves changes; `Session` adds who belongs and how a link begins."""
+
+    def __init__(self, peer: bytes, claims: Claims) -> None:
+        self.peer = peer
+        self.claims = claims
+        self.channels: dict[bytes, Channel] = {}
+        self.now = 0.0
+        self._serving: dict[int, Serving] = {}
+        self._next_request = 1
+
+    # -- comparing ------------------------------------------------------------------------------------------------
+
+    def _may_speak(self, channel: Channel) -> bool:
+        """Tell whether this node may say what it holds: to members; a newcomer has nothing to hide."""
+        return channel.opened or not channel.view.is_open()
+
+    def _compare(self, channel: Channel) -> list[Effect]:
+        if channel.peer_root == channel.view.history.root():
+            return [InSync(channel.view.id)]
+        return self._tell_state(channel) if self._may_speak(channel) else []
+
+    def _tell_root(self, channel: Channel) -> list[Effect]:
+        if not self._may_speak(channel):
+            return []
+        root = channel.view.history.root()
+        if root == channel.told_root:
+            return []
+        channel.told_root = root
+        effects: list[Effect] = [Send(m.encode(m.ROOT, channel.number, root))]
+        return [*effects, InSync(channel.view.id)] if root == channel.peer_root else effects
+
+    def _tell_state(self, channel: Channel) -> list[Effect]:
+        history = channel.view.history
+        if len(history.logs) <= SMALL_SPACE_LOGS:
+            return [self._entries(channel, range(BUCKETS))]
+        return [Send(m.encode(m.BUCKETS, channel.number, history.buckets()))]
+
+    def _entries(self, channel: Channel, buckets: Iterable[int]) -> Send:
+        history = channel.view.history
+        chosen = bytes(buckets)
+        logs = [[log.author, log.seq, log.head] for index in chosen for log in history.in_bucket(index)]
+        for author, seq, _ in logs:
+            channel.shown[author] = seq
+        return Send(m.encode(m.ENTRIES, channel.number, chosen if len(chosen) < BUCKETS else b"", logs, True))
+
+    def _on_root(self, channel: Channel, root: bytes) -> list[Effect]:
+        channel.peer_root = root
+        return self._compare(channel)
+
+    def _on_buckets(self, channel: Channel, theirs: bytes) -> list[Effect]:
+        if not self._may_speak(channel):
+            return []
+        mine = channel.view.history.buckets()
+        differ = [i for i in range(BUCKETS) if mine[8 * i : 8 * i + 8] != theirs[8 * i : 8 * i + 8]]
+        return [self._entries(channel, differ)] if differ else []
+
+    def _on_entries(
+        self,
+        channel: Channel,
+        buckets: bytes,
+        logs: list[tuple[bytes, int, bytes]],
+        answer: bool,
+    ) -> list[Effect]:
+        """Want what the peer has ahead; if it asked for an answer, show what these buckets hold ahead of it."""
+        history = channel.view.history
+        ranges = []
+        for author, seq, head in logs:
+            log = history.logs.get(author)
+            held = log.seq if log else 0
+            channel.peer_seqs[author] = seq
+            if seq > held:
+                ranges.append((author, held + 1, seq))
+            elif log is not None and seq == held and head != log.head and log.forked is None:
+                ranges.append((author, max(1, seq - 1), seq))
+        effects = self._want(channel, ranges)
+        if answer and self._may_speak(channel):
+            effects += self._show_ahead(channel, buckets or bytes(range(BUCKETS)))
+        return effects
+
+    def _show_ahead(self, channel: Channel, buckets: bytes) -> list[Effect]:
+        """Show what the peer lacks and was not shown yet, so that it can want it."""
+        known, shown = channel.peer_seqs, channel.shown
+        ahead = [
+            [log.author, log.seq, log.head]
+            for index in buckets
+            for log in channel.view.history.in_bucket(index)
+            if log.seq > max(known.get(log.author, 0), shown.get(log.author, 0))
+        ]
+        for author, seq, _ in ahead:
+            shown[author] = seq
+        return [Send(m.encode(m.ENTRIES, channel.number, buckets, ahead, False))] if ahead else []
+
+    # -- wanting --------------------------------------------------------------------------------------------------
+
+    def _want(self, channel: Channel, ranges: Iterable[tuple[bytes, int, int]]) -> list[Effect]:
+        mine = [entry for entry in ranges if self.claims.take(self, channel.view.id, entry[0])]
+        if not mine:
+            return []
+        request = self._new_request(channel)
+        return [Send(m.encode(m.WANT, channel.number, request, mine))]
+
+    def _want_ids(self, channel: Channel, ids: Sequence[bytes]) -> list[Effect]:
+        request = self._new_request(channel)
+        return [Send(m.encode(m.WANT_IDS, channel.number, request, list(ids)[:1024]))]
+
+    def _new_request(self, channel: Channel) -> int:
+        request = self._next_request
+        self._next_request += 1
+        channel.wanted[request] = self.now
+        return request
+
+    def _fill(self, channel: Channel, gaps: Sequence[Gap]) -> list[Effect]:
+        """Ask for what a push was ahead of."""
+        ranges = [(gap.author, gap.seq, channel.peer_seqs.get(gap.author, gap.seq)) for gap in gaps if not gap.missing]
+        effects = self._want(channel, [entry for entry in ranges if entry[1] <= entry[2]])
+        if not effects and channel.opened:
+            effects = [Send(m.encode(m.ASK, channel.number))]
+        return effects
+
+    def _on_want(self, channel: Channel, request: int, ranges: list[tuple[bytes, int, int]]) -> list[Effect]:
+        return self._serve(channel, request, [(author, first, last) for author, first, last in ranges], [])
+
+    def _on_want_ids(self, channel: Channel, request: int, ids: list[bytes]) -> list[Effect]:
+        return self._serve(channel, request, [], ids)
+
+    def _serve(
+        self, channel: Channel, request: int, ranges: Sequence[tuple[bytes, int, int]], ids: Sequence[bytes]
+    ) -> list[Effect]:
+        if not self._may_speak(channel):
+            return [Send(m.encode(m.BATCH, channel.number, request, b"", True))]
+        if request in self._serving or len(self._serving) >= MAX_SERVING:
+            raise RemoteProtocolError("the peer asks for too much at once, or twice under one number")
+        serving = self._serving[request] = Serving(channel.view.id, ranges, ids)
+        return self._load_more(request, serving)
+
+    def _load_more(self, request: int, serving: Serving) -> list[Effect]:
+        if serving.loading or serving.done or serving.in_flight >= WINDOW:
+            return []
+        serving.loading = True
+        return [Load(serving.space, request, serving.ranges, serving.ids)]
+
+    def _on_stored(self, _channel: Channel, request: int) -> list[Effect]:
+        serving = self._serving.get(request)
+        if serving is None:
+            return []
+        serving.in_flight = max(0, serving.in_flight - 1)
+        return self._load_more(request, serving)
+
+    def _on_batch(self, channel: Channel, request: int, data: bytes, done: bool) -> list[Effect]:
+        if request not in channel.wanted:
+            raise RemoteProtocolError("the peer sends what was not asked for")
+        effects: list[Effect] = [Deliver(channel.view.id, data, request)] if data else []
+        if done:
+            effects.append(Finish(channel.view.id, request))
+        return effects
+
+    def _on_push(self, channel: Channel, data: bytes) -> list[Effect]:
+        return [Deliver(channel.view.id, data, None)] if channel.view.is_open() else []
+
+    def loaded(self, request: int, data: bytes | None, *, done: bool) -> list[Effect]:
+        """Send a portion that was loaded; `data` is None when there was nothing."""
+        serving = self._serving.get(request)
+        if serving is None:
+            return []
+        channel = self.channels[serving.space]
+        serving.loading = False
+        serving.done = done
+        effects: list[Effect] = []
+        if data is not None or done:
+            serving.in_flight += 1
+            effects.append(Send(m.encode(m.BATCH, channel.number, request, data or b"", done)))
+        if done:
+            del self._serving[request]
+            return effects
+        return effects + self._load_more(request, serving)

@@ -1,0 +1,285 @@
+"""Sync between two nodes, without IO: messages and ticks in, effects out.
+
+A `Session` is one side of one link. It never touches a socket, a clock or a disk: its driver sends what `Send` says,
+stores what `Deliver` brings and tells how that went, loads what `Load` asks for. So two sessions joined by a list in
+memory behave as two nodes do (tests/simulator.py).
+
+How two nodes come to hold the same:
+
+1. HELLO, then SPACES: a MAC per space under its discovery key. What both know is a common space.
+2. OPEN to a peer in standing: the root of what I hold. Equal: done, in under a hundred bytes.
+3. Not equal: BUCKETS (or, of a small space, ENTRIES at once); then ENTRIES of the buckets that differ.
+4. WANT what the other's entries have ahead of mine. One peer is asked for one log at a time (`Claims`).
+5. BATCH by BATCH in causal order, each STORED before the next but one; ROOT at the end.
+6. PUSH of what is new, from the moment a space is open; what does not fit makes the receiver WANT.
+
+Sending anything about a space takes the peer's standing in it; receiving does not, for what is accepted is decided by
+signatures, chains and law. So a member who has not yet heard of a newcomer can learn of them from themselves.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from crdt import messages as m
+from crdt.effects import DeliverKnock, Effect, Reached, Send, SpaceView, Unlock, Waiting
+from crdt.exchange import Channel, Claims, Exchange
+from crdt.history import Gap
+from identity.errors import RemoteProtocolError
+
+REPLY_TIMEOUT_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Who is on a link: device keys proven by the transport, who dialled, and 16 random bytes of this side's."""
+
+    me: bytes
+    peer: bytes
+    dialled: bool
+    nonce: bytes
+
+
+class Session(Exchange):
+    """One side of one link."""
+
+    def __init__(self, ends: Ends, spaces: Mapping[bytes, SpaceView], claims: Claims) -> None:
+        super().__init__(ends.peer, claims)
+        self.me = ends.me
+        self.dialled = ends.dialled
+        self.nonce = ends.nonce
+        self.spaces = spaces
+        self._by_number: dict[int, Channel] = {}
+        self._peer_nonce: bytes | None = None
+
+    # -- inputs ---------------------------------------------------------------------------------------------------
+
+    def start(self) -> list[Effect]:
+        """Begin: say hello."""
+        return [Send(m.encode(m.HELLO, m.SYNC_VERSION, self.nonce))]
+
+    def receive(self, frame: bytes) -> list[Effect]:
+        """Take in one message.
+
+        Raises:
+            RemoteProtocolError: if the peer broke the protocol; the link is to be closed.
+        """
+        kind, fields = m.decode(frame)
+        if kind == m.HELLO:
+            return self._on_hello(*fields)
+        if self._peer_nonce is None:
+            raise RemoteProtocolError("the peer talks before it said hello")
+        if kind == m.SPACES:
+            return self._on_spaces(*fields)
+        channel = self._by_number.get(fields[0])
+        if channel is None:
+            raise RemoteProtocolError("the peer names a space that is not common")
+        effects: list[Effect] = _HANDLERS[kind](self, channel, *fields[1:])
+        return effects
+
+    def tick(self, now: float) -> list[Effect]:
+        """Tell the time, in seconds.
+
+        Raises:
+            RemoteProtocolError: if the peer left a request unanswered for too long.
+        """
+        self.now = now
+        for channel in self.channels.values():
+            if channel.wanted and now - min(channel.wanted.values()) > REPLY_TIMEOUT_S:
+                raise RemoteProtocolError("the peer does not answer")
+        return []
+
+    def new_changes(self, space: bytes, last_seqs: Mapping[bytes, int], data: bytes, law: bool) -> list[Effect]:
+        """Tell that changes were stored, from here or from another peer; `last_seqs` is the last of each author."""
+        channel = self.channels.get(space)
+        if channel is None:
+            return []
+        effects: list[Effect] = self.law_changed(space) if law else []
+        if not channel.opened:
+            return effects
+        known, pushed = channel.peer_seqs, channel.pushed
+        if all(max(known.get(author, 0), pushed.get(author, 0)) >= seq for author, seq in last_seqs.items()):
+            return effects
+        pushed.update(last_seqs)
+        return [*effects, Send(m.encode(m.PUSH, channel.number, data))]
+
+    def law_changed(self, space: bytes) -> list[Effect]:
+        """Look again at whether the peer belongs, and whether this node does."""
+        channel = self.channels.get(space)
+        return self._open(channel) if channel is not None and not channel.opened else []
+
+    def unlocked(self, space: bytes) -> list[Effect]:
+        """Tell that secrets were taken in."""
+        return self.law_changed(space)
+
+    def stored(
+        self, space: bytes, request: int | None, last_seqs: Mapping[bytes, int], gaps: Sequence[Gap]
+    ) -> list[Effect]:
+        """Tell that a delivered batch is on disk; `last_seqs` are the peer's heads it showed."""
+        channel = self.channels[space]
+        for author, seq in last_seqs.items():
+            channel.peer_seqs[author] = max(seq, channel.peer_seqs.get(author, 0))
+        effects = self._say_held(channel)
+        if request is None:
+            return effects + (self._fill(channel, gaps) if gaps and not channel.wanted else [])
+        channel.wanted[request] = self.now
+        missing = [gap for gap in gaps if gap.missing]
+        if missing:
+            effects += self._want_ids(channel, [id_ for gap in missing for id_ in gap.missing])
+        return [*effects, Send(m.encode(m.STORED, channel.number, request))]
+
+    def finished(self, space: bytes, request: int) -> list[Effect]:
+        """Tell that the last batch of a request is stored; look whether both hold the same now."""
+        channel = self.channels[space]
+        channel.wanted.pop(request, None)
+        if channel.wanted:
+            return []
+        self.claims.drop(self, space)
+        return self._tell_root(channel)
+
+    def closed(self) -> bool:
+        """Give back what this session claimed; tell whether other sessions should look again."""
+        return self.claims.drop(self)
+
+    def look_again(self, space: bytes) -> list[Effect]:
+        """Compare what both hold once more: a hint came that the peer may have more."""
+        channel = self.channels.get(space)
+        if channel is None or not channel.opened or channel.wanted:
+            return []
+        channel.told_root = None
+        return self._tell_root(channel)
+
+    # -- hello ----------------------------------------------------------------------------------------------------
+
+    def _on_hello(self, version: int, nonce: bytes) -> list[Effect]:
+        if version != m.SYNC_VERSION:
+            raise RemoteProtocolError(f"the peer talks version {version} of sync, this node {m.SYNC_VERSION}")
+        if self._peer_nonce is not None:
+            raise RemoteProtocolError("the peer said hello twice")
+        self._peer_nonce = nonce
+        macs = sorted(self._mac(view, mine=True) for view in list(self.spaces.values())[: m.MAX_SPACES])
+        padding = (blake2b(self.nonce + bytes([i]), digest_size=m.MAC_BYTES).digest() for i in range(-len(macs) % 8))
+        return [Send(m.encode(m.SPACES, sorted([*macs, *padding])))]
+
+    def _mac(self, view: SpaceView, *, mine: bool) -> bytes:
+        """Return the proof that its sender knows a space; the role keeps it from being echoed."""
+        sender, receiver = (self.me, self.peer) if mine else (self.peer, self.me)
+        role = b"dial" if self.dialled == mine else b"wait"
+        nonces = (self.nonce, self._peer_nonce or b"")
+        both = b"".join(nonces if self.dialled else reversed(nonces))
+        return blake2b(role + sender + receiver + both, key=view.discovery_key(), digest_size=m.MAC_BYTES).digest()
+
+    def _on_spaces(self, macs: list[bytes]) -> list[Effect]:
+        if self.channels:
+            raise RemoteProtocolError("the peer listed its spaces twice")
+        theirs = set(macs)
+        common = sorted(view.id for view in self.spaces.values() if self._mac(view, mine=False) in theirs)
+        effects: list[Effect] = []
+        for number, space in enumerate(common):
+            channel = self.channels[space] = self._by_number[number] = Channel(number, self.spaces[space])
+            effects += self._open(channel)
+        return effects
+
+    def _open(self, channel: Channel) -> list[Effect]:
+        """Open a space towards the peer, as far as each belongs."""
+        view = channel.view
+        knock = view.my_knock()
+        if knock is not None and not view.is_open():
+            return self._knock(channel, knock)
+        if not view.in_standing(self.peer):
+            return self._tell_guest(channel)
+        channel.opened = True
+        root = view.history.root()
+        channel.told_root = root
+        effects: list[Effect] = []
+        if channel.peer_knocked:
+            effects.append(Send(m.encode(m.KEYS, channel.number, view.keys_for(self.peer))))
+        effects.append(Send(self._opening(channel, root)))
+        return effects + (self._compare(channel) if channel.peer_root is not None else [])
+
+    def _knock(self, channel: Channel, knock: bytes) -> list[Effect]:
+        if channel.knocked:
+            return []
+        channel.knocked = True
+        return [Send(m.encode(m.KNOCK, channel.number, knock))]
+
+    def _opening(self, channel: Channel, root: bytes) -> bytes:
+        log = channel.view.history.logs.get(self.peer)
+        channel.held_told = log.seq if log else 0
+        return m.encode(m.OPEN, channel.number, root, channel.view.keys_digest(), channel.held_told)
+
+    def _tell_guest(self, channel: Channel) -> list[Effect]:
+        inviter = channel.view.inviter_of(self.peer)
+        if inviter is None or channel.guest_told:
+            return []
+        channel.guest_told = True
+        return [Send(m.encode(m.GUEST, channel.number, inviter))]
+
+    # -- belonging ------------------------------------------------------------------------------------------------
+
+    def _on_open(self, channel: Channel, root: bytes, keys: bytes, held: int) -> list[Effect]:
+        channel.peer_root = root
+        effects: list[Effect] = [Reached(channel.view.id, held)]
+        if not channel.view.in_standing(self.peer) and channel.view.is_open():
+            return [*effects, *self._ask(channel)]
+        if not channel.opened:
+            effects += self._open(channel)
+        if channel.opened and keys != channel.view.keys_digest():
+            effects.append(Send(m.encode(m.KEYS, channel.number, channel.view.keys_for(self.peer))))
+        return effects + self._compare(channel)
+
+    def _ask(self, channel: Channel) -> list[Effect]:
+        """Ask a peer who says it belongs for what it holds: their admission may be among it."""
+        if channel.asked:
+            return []
+        channel.asked = True
+        return [Send(m.encode(m.ASK, channel.number))]
+
+    def _on_ask(self, channel: Channel) -> list[Effect]:
+        return self._tell_state(channel) if channel.opened else []
+
+    def _on_knock(self, channel: Channel, change: bytes) -> list[Effect]:
+        if not channel.view.is_open():
+            return []
+        channel.peer_knocked = True
+        if channel.view.in_standing(self.peer):
+            channel.opened = False
+            return self._open(channel)
+        return [DeliverKnock(channel.view.id, change)]
+
+    def _on_guest(self, channel: Channel, inviter: bytes) -> list[Effect]:
+        return [Waiting(channel.view.id, inviter)]
+
+    def _on_keys(self, channel: Channel, sealed: bytes) -> list[Effect]:
+        return [Unlock(channel.view.id, sealed)]
+
+    # -- how far own changes travelled ------------------------------------------------------------------------------
+
+    def _say_held(self, channel: Channel) -> list[Effect]:
+        log = channel.view.history.logs.get(self.peer)
+        if log is None or log.seq <= channel.held_told:
+            return []
+        channel.held_told = log.seq
+        return [Send(m.encode(m.HELD, channel.number, log.seq))]
+
+    def _on_held(self, channel: Channel, seq: int) -> list[Effect]:
+        return [Reached(channel.view.id, seq)]
+
+
+_HANDLERS: dict[int, Any] = {
+    m.OPEN: Session._on_open,
+    m.KNOCK: Session._on_knock,
+    m.GUEST: Session._on_guest,
+    m.KEYS: Session._on_keys,
+    m.ASK: Session._on_ask,
+    m.ROOT: Session._on_root,
+    m.BUCKETS: Session._on_buckets,
+    m.ENTRIES: Session._on_entries,
+    m.WANT: Session._on_want,
+    m.WANT_IDS: Session._on_want_ids,
+    m.BATCH: Session._on_batch,
+    m.STORED: Session._on_stored,
+    m.PUSH: Session._on_push,
+    m.HELD: Session._on_held,
+}

@@ -1,0 +1,155 @@
+"""What sync sessions ask of the node: store this, find that, hand it out well signed."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crdt.batch import Batch, decode_batch, encode_batch
+from crdt.change import ID_BYTES, LAW, Change, decode_change, verify_change
+from crdt.history import Accepted
+from identity.errors import BadSignature, Malformed
+from node.ingest.road import Outcome, Road
+from node.ingest.spaces import Space
+from node.net.syncer import Stored, Syncer
+from node.store import log as store_log
+
+PORTION_BYTES = 256 * 1024
+MAX_PUSHED = 64
+
+
+class Keeper:
+    """The road and the store, as sync sessions see them."""
+
+    def __init__(self, road: Road) -> None:
+        self.road = road
+        self.syncer: Syncer | None = None
+        self.reach: dict[tuple[bytes, bytes], int] = {}
+        self.met: dict[bytes, float] = {}
+        self.inviters: dict[bytes, bytes] = {}
+        road.heard.append(self.heard)
+
+    @property
+    def spaces(self) -> Mapping[bytes, Space]:
+        """The spaces of this node."""
+        return self.road.spaces
+
+    # -- in ---------------------------------------------------------------------------------------------------------
+
+    async def deliver(self, space: bytes, data: bytes, peer: bytes) -> Stored:
+        """Store an encoded batch that a peer sent.
+
+        Raises:
+            BadSignature, Malformed: if the peer is at fault.
+            StoreError: if it could not be stored.
+        """
+        batch = decode_batch(data, space)
+        outcome = await self.road.receive(self.spaces[space], batch, peer)
+        shown = {change.header.author: change.header.seq for change in batch.changes}
+        return Stored(shown, outcome.gaps)
+
+    async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
+        """Store a newcomer's knock, which has to be the peer's own."""
+        knock = decode_change(change)
+        if knock.header.author != peer or knock.header.space != space or knock.header.seq != 1:
+            raise Malformed("a peer knocks with somebody else's change")
+        await self.road.receive(self.spaces[space], Batch([knock], {}), peer)
+
+    async def unlock(self, space: bytes, sealed: bytes) -> None:
+        """Take in secrets that a peer sealed to this device."""
+        await self.road.unlock(self.spaces[space], sealed)
+
+    # -- out --------------------------------------------------------------------------------------------------------
+
+    async def find(self, space: bytes, ranges: Sequence[tuple[bytes, int, int]], ids: Sequence[bytes]) -> list[int]:
+        """Return the numbers of what a peer wants, in causal order."""
+        index = self.spaces[space].index
+        places = [(index.logs[author], first, last) for author, first, last in ranges if author in index.logs]
+
+        def read(connection: Any) -> list[int]:  # noqa: ANN401 - the store's connection
+            named = (store_log.number_of(connection, id_) for id_ in ids if len(id_) == ID_BYTES)
+            return sorted({*store_log.numbers_in(connection, places), *(number for number in named if number)})
+
+        return await self.road.database.read(read)
+
+    async def portion(self, space: bytes, numbers: Sequence[int]) -> tuple[bytes | None, int]:
+        """Return an encoded batch of the first of these numbers, ended so that each log's last change is well signed."""
+        view = self.spaces[space]
+
+        def read(connection: Any) -> tuple[list[Change], dict[bytes, Change]]:  # noqa: ANN401
+            stored = store_log.read_changes(connection, view.index, numbers)
+            gone = {entry.number: entry.change.id for entry in stored if entry.change.body is None}
+            erasers = store_log.read_erasers(connection, gone)
+            return [entry.change for entry in stored], {gone[number]: eraser for number, eraser in erasers.items()}
+
+        changes, erasers = await self.road.database.read(read)
+        part = _well_ended(_fitting(changes))
+        return encode_batch(part, erasers), len(part) or len(changes)
+
+    async def heard(self, space: Space, accepted: Sequence[Accepted], origin: bytes | None) -> None:
+        """Pass on what was just stored: the changes where they are few, a hint where they are many."""
+        if self.syncer is None:
+            return
+        law = any(entry.change.header.klass == LAW for entry in accepted)
+        if len(accepted) > MAX_PUSHED or any(entry.change.body is None for entry in accepted):
+            if law:
+                await self.syncer.law_changed(space.id)
+            return
+        last = {entry.change.header.author: entry.change.header.seq for entry in accepted}
+        data = encode_batch([entry.change for entry in accepted])
+        await self.syncer.push(space.id, last, data, origin, law)
+
+    # -- what was learnt of peers -----------------------------------------------------------------------------------
+
+    def reached(self, space: bytes, peer: bytes, seq: int) -> None:
+        """Note how far a peer holds this node's own log."""
+        key = (space, peer)
+        self.reach[key] = max(seq, self.reach.get(key, 0))
+
+    def in_sync(self, space: bytes, peer: bytes) -> None:
+        """Note that a peer holds the same as this node: its own log too."""
+        self.met[peer] = time.time()
+        log = self.spaces[space].history.logs.get(self.road.device.public)
+        if log is not None:
+            self.reached(space, peer, log.seq)
+
+    def waiting(self, space: bytes, inviter: bytes) -> None:
+        """Note whose device has to let this node in."""
+        self.inviters[space] = inviter
+
+
+def _fitting(changes: Sequence[Change]) -> list[Change]:
+    """Return as many changes as a portion holds, one at least."""
+    size, part = 0, []
+    for change in changes:
+        size += 400 + len(change.body or b"")
+        if part and size > PORTION_BYTES:
+            break
+        part.append(change)
+    return part
+
+
+def _well_ended(changes: list[Change]) -> list[Change]:
+    """Drop changes from the end until the last of every log is well signed.
+
+    A signature inside a run may be bad, by its author's own doing; the run was accepted for the good one behind it.
+    """
+    good: set[bytes] = set()
+    while changes:
+        ends = {change.header.author: change for change in changes}
+        bad = [change for change in ends.values() if change.id not in good and not _signed(change)]
+        if not bad:
+            break
+        good |= {change.id for change in ends.values() if change not in bad}
+        changes = changes[: min(changes.index(change) for change in bad)]
+    return changes
+
+
+def _signed(change: Change) -> bool:
+    try:
+        verify_change(change)
+    except BadSignature:
+        return False
+    return True
+
+
+__all__ = ["Keeper", "Outcome"]

@@ -1,0 +1,252 @@
+"""The driver of sync sessions: carries out what `crdt.sync` asks for, over any link."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from crdt import effects as e
+from crdt.exchange import Claims
+from crdt.history import Gap
+from crdt.messages import NONCE_BYTES
+from crdt.sync import Ends, Session
+from identity.errors import BadSignature, Malformed, NetworkError, ProtocolError, StoreError
+from identity.keys import short
+
+logger = logging.getLogger(__name__)
+PORTION_CHANGES = 512
+PORTION_BYTES = 256 * 1024
+
+
+class Link(Protocol):
+    """A framed stream with one peer, whose device key the transport has proven."""
+
+    peer: bytes
+    outbound: bool
+
+    async def send(self, frame: bytes) -> None:
+        """Send a frame; waits while the peer is slow."""
+
+    def send_nowait(self, frame: bytes) -> bool:
+        """Send a frame unless too much is queued; tell whether it was taken."""
+
+    async def receive(self) -> bytes:
+        """Return the next frame."""
+
+    async def close(self) -> None:
+        """End the stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storing a batch gave: the last sequence number it showed of each log, and what was missing."""
+
+    last_seqs: Mapping[bytes, int]
+    gaps: Sequence[Gap]
+
+
+class Keeper(Protocol):
+    """What the driver needs of the node: its spaces, and the road in and out of the store."""
+
+    spaces: dict[bytes, e.SpaceView]
+
+    async def deliver(self, space: bytes, data: bytes, peer: bytes) -> Stored:
+        """Store an encoded batch."""
+
+    async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
+        """Store a newcomer's knock."""
+
+    async def unlock(self, space: bytes, sealed: bytes) -> None:
+        """Take in sealed secrets."""
+
+    async def find(self, space: bytes, ranges: Sequence[tuple[bytes, int, int]], ids: Sequence[bytes]) -> list[int]:
+        """Return the numbers of what a peer wants, in causal order."""
+
+    async def portion(self, space: bytes, numbers: Sequence[int]) -> tuple[bytes | None, int]:
+        """Return an encoded batch from these numbers, and how many of them it took."""
+
+    def reached(self, space: bytes, peer: bytes, seq: int) -> None:
+        """Note how far a peer holds this node's own log."""
+
+    def in_sync(self, space: bytes, peer: bytes) -> None:
+        """Note that a peer holds the same as this node."""
+
+    def waiting(self, space: bytes, inviter: bytes) -> None:
+        """Note whose device has to let this node in."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A session with its link, and how far each of the peer's wants was served."""
+
+    session: Session
+    link: Link
+    cursors: dict[int, list[int]] = field(default_factory=dict)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    behind: bool = False
+
+
+Said = Callable[[bytes, str], Awaitable[None] | None]
+
+
+class Syncer:
+    """All sessions of a node."""
+
+    def __init__(self, me: bytes, keeper: Keeper, clock: Callable[[], float]) -> None:
+        self.me = me
+        self.keeper = keeper
+        self.clock = clock
+        self.claims = Claims()
+        self.running: dict[bytes, Running] = {}
+
+    async def serve(self, link: Link) -> None:
+        """Run a session on a link until it ends.
+
+        Raises:
+            ProtocolError: if the peer broke the protocol.
+            NetworkError: if the link failed.
+            StoreError: if this node cannot store.
+        """
+        ends = Ends(self.me, link.peer, link.outbound, secrets.token_bytes(NONCE_BYTES))
+        running = Running(Session(ends, self.keeper.spaces, self.claims), link)
+        older = self.running.get(link.peer)
+        if older is not None:
+            if self._keep_older(older, running):
+                await link.close()
+                return
+            await older.link.close()
+        self.running[link.peer] = running
+        try:
+            await self._carry_out(running, running.session.start())
+            while True:
+                frame = await link.receive()
+                running.session.tick(self.clock())
+                await self._carry_out(running, running.session.receive(frame))
+        except (BadSignature, Malformed) as error:
+            raise ProtocolError(str(error)) from error
+        finally:
+            await self._end(running)
+
+    def _keep_older(self, older: Running, newer: Running) -> bool:
+        """Of two links that crossed, both sides keep the one that the smaller key dialled."""
+        if older.link.outbound == newer.link.outbound:
+            return False
+        return older.link.outbound == (self.me < older.link.peer)
+
+    async def _end(self, running: Running) -> None:
+        for task in running.tasks:
+            task.cancel()
+        freed = running.session.closed()
+        if self.running.get(running.link.peer) is running:
+            del self.running[running.link.peer]
+        await running.link.close()
+        if freed:
+            for space in list(self.keeper.spaces):
+                await self.look_again(space)
+
+    # -- from the node ----------------------------------------------------------------------------------------------
+
+    async def push(
+        self, space: bytes, last_seqs: Mapping[bytes, int], data: bytes, origin: bytes | None, law: bool
+    ) -> None:
+        """Send new changes to every peer that may have them, but the one they came from."""
+        for running in list(self.running.values()):
+            if running.link.peer != origin:
+                self._send_soon(running, running.session.new_changes(space, last_seqs, data, law))
+            elif law:
+                self._send_soon(running, running.session.law_changed(space))
+
+    async def look_again(self, space: bytes, but: bytes | None = None) -> None:
+        """Compare roots with every peer once more."""
+        for running in list(self.running.values()):
+            if running.link.peer != but:
+                self._send_soon(running, running.session.look_again(space))
+
+    async def law_changed(self, space: bytes) -> None:
+        """Let every session look again at who belongs."""
+        for running in list(self.running.values()):
+            self._send_soon(running, running.session.law_changed(space))
+
+    async def tick(self) -> None:
+        """Tell the time to every session, end those whose peer does not answer, catch up with slow readers."""
+        for running in list(self.running.values()):
+            try:
+                self._send_soon(running, running.session.tick(self.clock()))
+            except ProtocolError as error:
+                logger.info("peer does not answer peer=%s error=%s", short(running.link.peer), error)
+                await running.link.close()
+            if running.behind:
+                running.behind = False
+                for space in list(running.session.channels):
+                    self._send_soon(running, running.session.look_again(space))
+
+    def _send_soon(self, running: Running, effects: Sequence[e.Effect]) -> None:
+        """Send without waiting; a peer that reads too slowly is compared with again later."""
+        for effect in effects:
+            if isinstance(effect, e.Send):
+                running.behind = not running.link.send_nowait(effect.frame) or running.behind
+            else:
+                self._start(running, self._carry_out(running, [effect]))
+
+    # -- effects ----------------------------------------------------------------------------------------------------
+
+    def _start(self, running: Running, work: Awaitable[None]) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except (ProtocolError, NetworkError, StoreError, Malformed, BadSignature) as error:
+                logger.info("session ended peer=%s error=%s", short(running.link.peer), error)
+                await running.link.close()
+
+        task = asyncio.get_running_loop().create_task(run())
+        running.tasks.add(task)
+        task.add_done_callback(running.tasks.discard)
+
+    async def _carry_out(self, running: Running, effects: Sequence[e.Effect]) -> None:
+        queue = list(effects)
+        while queue:
+            effect = queue.pop(0)
+            match effect:
+                case e.Send(frame):
+                    await running.link.send(frame)
+                case e.Load():
+                    self._start(running, self._load(running, effect))
+                case _:
+                    queue[:0] = await self._do(running, effect)
+
+    async def _do(self, running: Running, effect: e.Effect) -> list[e.Effect]:
+        session, keeper = running.session, self.keeper
+        match effect:
+            case e.Deliver(space, data, request):
+                stored = await keeper.deliver(space, data, session.peer)
+                return session.stored(space, request, stored.last_seqs, stored.gaps)
+            case e.Finish(space, request):
+                effects = session.finished(space, request)
+                if not session.channels[space].wanted:
+                    await self.look_again(space, but=session.peer)
+                return effects
+            case e.DeliverKnock(space, change):
+                await keeper.deliver_knock(space, change, session.peer)
+                return session.law_changed(space)
+            case e.Unlock(space, sealed):
+                await keeper.unlock(space, sealed)
+                return session.unlocked(space)
+            case e.Reached(space, seq):
+                keeper.reached(space, session.peer, seq)
+            case e.InSync(space):
+                keeper.in_sync(space, session.peer)
+            case e.Waiting(space, inviter):
+                keeper.waiting(space, inviter)
+        return []
+
+    async def _load(self, running: Running, load: e.Load) -> None:
+        numbers = running.cursors.get(load.request)
+        if numbers is None:
+            numbers = await self.keeper.find(load.space, load.ranges, load.ids)
+        data, taken = await self.keeper.portion(load.space, numbers[:PORTION_CHANGES]) if numbers else (None, 0)
+        running.cursors[load.request] = rest = numbers[taken:]
+        if not rest:
+            del running.cursors[load.request]
+        await self._carry_out(running, running.session.loaded(load.request, data, done=not rest))
