@@ -50,6 +50,8 @@ def open_body(sealed: bytes, secret: bytes, author: bytes, seq: int, header_star
     Raises:
         Malformed: if the secret, the place in the log or the bytes are not those it was sealed with.
     """
+    if len(sealed) < OVERHEAD_BYTES:
+        raise Malformed("a sealed body is too short to be one")  # the binding trusts its length
     nonce = sealed[:NONCE_BYTES]
     try:
         return _decrypt(sealed[NONCE_BYTES:], header_start, nonce, body_key(secret, author, seq, nonce))

@@ -41,6 +41,12 @@ def test_a_sealed_body_opens_nowhere_else() -> None:
             open_body(sealed, secret, author, seq, start)
 
 
+@pytest.mark.parametrize("size", range(OVERHEAD_BYTES + 2))
+def test_a_sealed_body_too_short_to_be_one_is_malformed(size: int) -> None:
+    with pytest.raises(Malformed):
+        open_body(bytes(size), SECRET, AUTHOR, 3, START)
+
+
 @given(st.binary(max_size=100))
 def test_garbage_never_opens_as_a_body(sealed: bytes) -> None:
     with pytest.raises(CommonsError):
