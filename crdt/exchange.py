@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from crdt import messages as m
 from crdt.effects import Deliver, Effect, Finish, InSync, Load, Send, SpaceView
-from crdt.history import BUCKETS, Gap
+from crdt.history import BUCKETS, Gap, Log
 from identity.errors import RemoteProtocolError
 
 SMALL_SPACE_LOGS = 64
@@ -104,10 +104,14 @@ class Exchange:
     def _entries(self, channel: Channel, buckets: Iterable[int]) -> Send:
         history = channel.view.history
         chosen = bytes(buckets)
-        logs = [[log.author, log.seq, log.head] for index in chosen for log in history.in_bucket(index)]
-        for author, seq, _ in logs:
-            channel.shown[author] = seq
-        return Send(m.encode(m.ENTRIES, channel.number, chosen if len(chosen) < BUCKETS else b"", logs, True))
+        logs = [log for index in chosen for log in history.in_bucket(index)]
+        return self._show(channel, chosen if len(chosen) < BUCKETS else b"", logs, answer=True)
+
+    def _show(self, channel: Channel, buckets: bytes, logs: Sequence[Log], *, answer: bool) -> Send:
+        for log in logs:
+            channel.shown[log.author] = log.seq
+        heads = [(log.author, log.seq, log.head) for log in logs]
+        return Send(m.encode(m.ENTRIES, channel.number, buckets, heads, answer))
 
     def _on_root(self, channel: Channel, root: bytes) -> list[Effect]:
         channel.peer_root = root
@@ -147,14 +151,12 @@ class Exchange:
         """Show what the peer lacks and was not shown yet, so that it can want it."""
         known, shown = channel.peer_seqs, channel.shown
         ahead = [
-            [log.author, log.seq, log.head]
+            log
             for index in buckets
             for log in channel.view.history.in_bucket(index)
             if log.seq > max(known.get(log.author, 0), shown.get(log.author, 0))
         ]
-        for author, seq, _ in ahead:
-            shown[author] = seq
-        return [Send(m.encode(m.ENTRIES, channel.number, buckets, ahead, False))] if ahead else []
+        return [self._show(channel, buckets, ahead, answer=False)] if ahead else []
 
     # -- wanting --------------------------------------------------------------------------------------------------
 

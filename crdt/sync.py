@@ -41,6 +41,16 @@ class Ends:
     nonce: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class News:
+    """Changes just stored, as an encoded batch: the last sequence number of each log; whether law is among them."""
+
+    space: bytes
+    last_seqs: Mapping[bytes, int]
+    data: bytes
+    law: bool
+
+
 class Session(Exchange):
     """One side of one link."""
 
@@ -90,19 +100,19 @@ class Session(Exchange):
                 raise RemoteProtocolError("the peer does not answer")
         return []
 
-    def new_changes(self, space: bytes, last_seqs: Mapping[bytes, int], data: bytes, law: bool) -> list[Effect]:
-        """Tell that changes were stored, from here or from another peer; `last_seqs` is the last of each author."""
-        channel = self.channels.get(space)
+    def new_changes(self, news: News) -> list[Effect]:
+        """Tell that changes were stored, from here or from another peer."""
+        channel = self.channels.get(news.space)
         if channel is None:
             return []
-        effects: list[Effect] = self.law_changed(space) if law else []
+        effects: list[Effect] = self.law_changed(news.space) if news.law else []
         if not channel.opened:
             return effects
         known, pushed = channel.peer_seqs, channel.pushed
-        if all(max(known.get(author, 0), pushed.get(author, 0)) >= seq for author, seq in last_seqs.items()):
+        if all(max(known.get(author, 0), pushed.get(author, 0)) >= seq for author, seq in news.last_seqs.items()):
             return effects
-        pushed.update(last_seqs)
-        return [*effects, Send(m.encode(m.PUSH, channel.number, data))]
+        pushed.update(news.last_seqs)
+        return [*effects, Send(m.encode(m.PUSH, channel.number, news.data))]
 
     def law_changed(self, space: bytes) -> list[Effect]:
         """Look again at whether the peer belongs, and whether this node does."""

@@ -7,6 +7,7 @@ from typing import Any
 from crdt.batch import Batch, decode_batch, encode_batch
 from crdt.change import ID_BYTES, LAW, Change, decode_change, verify_change
 from crdt.history import Accepted
+from crdt.sync import News
 from identity.errors import BadSignature, Malformed
 from node.ingest.road import Outcome, Road
 from node.ingest.spaces import Space
@@ -65,17 +66,17 @@ class Keeper:
         index = self.spaces[space].index
         places = [(index.logs[author], first, last) for author, first, last in ranges if author in index.logs]
 
-        def read(connection: Any) -> list[int]:  # noqa: ANN401 - the store's connection
+        def read(connection: Any) -> list[int]:
             named = (store_log.number_of(connection, id_) for id_ in ids if len(id_) == ID_BYTES)
             return sorted({*store_log.numbers_in(connection, places), *(number for number in named if number)})
 
         return await self.road.database.read(read)
 
     async def portion(self, space: bytes, numbers: Sequence[int]) -> tuple[bytes | None, int]:
-        """Return an encoded batch of the first of these numbers, ended so that each log's last change is well signed."""
+        """Return an encoded batch of the first of these numbers, ended where every log's last change is well signed."""
         view = self.spaces[space]
 
-        def read(connection: Any) -> tuple[list[Change], dict[bytes, Change]]:  # noqa: ANN401
+        def read(connection: Any) -> tuple[list[Change], dict[bytes, Change]]:
             stored = store_log.read_changes(connection, view.index, numbers)
             gone = {entry.number: entry.change.id for entry in stored if entry.change.body is None}
             erasers = store_log.read_erasers(connection, gone)
@@ -96,7 +97,7 @@ class Keeper:
             return
         last = {entry.change.header.author: entry.change.header.seq for entry in accepted}
         data = encode_batch([entry.change for entry in accepted])
-        await self.syncer.push(space.id, last, data, origin, law)
+        await self.syncer.push(News(space.id, last, data, law), origin)
 
     # -- what was learnt of peers -----------------------------------------------------------------------------------
 
@@ -119,7 +120,8 @@ class Keeper:
 
 def _fitting(changes: Sequence[Change]) -> list[Change]:
     """Return as many changes as a portion holds, one at least."""
-    size, part = 0, []
+    size = 0
+    part: list[Change] = []
     for change in changes:
         size += 400 + len(change.body or b"")
         if part and size > PORTION_BYTES:

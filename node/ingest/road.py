@@ -7,24 +7,23 @@ receive(batch) ─────────────────┘
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from crdt.batch import Batch
-from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, TALK, Change, Header, encode_body, encode_change, make
-from crdt.history import Accepted, Gap, Log, Parent, Verdict
-from identity.errors import Malformed, StoreError
+from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, Change, Header, encode_body, encode_change, make
+from crdt.history import Accepted, Gap, Parent
+from identity.errors import StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
-from node.domain.area import Erased, Fact, kind_of, wire_fields
+from node.domain.area import wire_fields
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace
-from node.domain.posts import RetractPost
-from node.ingest.spaces import Opened, Secrets, Space, read_wrapped
+from node.ingest.folding import fold
+from node.ingest.intake import Intake
+from node.ingest.spaces import Secrets, Space
 from node.store import log as store_log
-from node.store import readmodel
 from node.store.database import Database
-from node.store.plan import Plan
 from node.store.spaces import SpaceRow, add_space, read_secrets, read_spaces
 from node.store.vault import Vault
 
@@ -42,19 +41,6 @@ class Outcome:
     gaps: list[Gap] = field(default_factory=list)
     forks: list[Change] = field(default_factory=list)
     strangers: int = 0
-
-
-@dataclass(slots=True)
-class Working:
-    """A batch on its way through the road."""
-
-    space: Space
-    plan: Plan
-    facts: dict[bytes, list[Fact]] = field(default_factory=dict)
-    touched: set[bytes] = field(default_factory=set)
-    new_logs: dict[bytes, Log] = field(default_factory=dict)
-    retractions: list[tuple[Accepted | store_log.Stored, RetractPost]] = field(default_factory=list)
-    unlocked: bool = False
 
 
 Heard = Callable[[Space, Sequence[Accepted], bytes | None], Awaitable[None] | None]
@@ -105,17 +91,18 @@ class Road:
         Raises:
             Malformed: if it was not sealed to this device.
         """
-        law, talk = read_wrapped(self.device.open_sealed(sealed))
         async with self._lock:
-            secrets = space.secrets
-            new = [(name_of(secret), "law") for secret in law if secrets.add("law", secret)]
-            new += [(name_of(secret), "talk") for secret in talk if secrets.add("talk", secret)]
-            if not new:
-                return
-            plan = Plan(space.index, ())
-            self._number_secrets(space, plan, new)
-            await self.database.transaction(plan.write)
-            await self._read_locked(space)
+            work = self._intake(space)
+            if work.take_secrets(sealed):
+                await self.database.transaction(work.plan.write)
+                await self._read_locked(space)
+
+    def _intake(self, space: Space) -> Intake:
+        def next_log() -> int:
+            self._next_log += 1
+            return self._next_log - 1
+
+        return Intake(space, self.device, self.vault, next_log)
 
     async def _tell(self, space: Space, accepted: Sequence[Accepted], peer: bytes | None) -> None:
         for listener in self.heard:
@@ -147,13 +134,12 @@ class Road:
         held = await self._held(space, batch.changes)
         verdict = space.history.judge(batch.changes, held, self._next_change)
         self._next_change += len(verdict.accepted)
-        work = Working(space, Plan(space.index, ()))
+        work = self._intake(space)
         try:
-            kept = self._open_all(work, verdict, batch)
+            kept = work.take_all(verdict.accepted, batch)
             if kept:
-                work.plan.accepted = kept
-                await self._fold(work)
-                self._finish(work, kept)
+                await fold(self.database, work)
+                work.finish(kept)
                 await self.database.transaction(work.plan.write)
                 self._applied(work, kept)
         except BaseException:
@@ -184,179 +170,6 @@ class Road:
             held |= await self.database.read(lambda db: store_log.find_parents(db, space.index, pasts, wanted))
         return held
 
-    def _open_all(self, work: Working, verdict: Verdict, batch: Batch) -> list[Accepted]:
-        """Open and judge every accepted change in order; leave out strangers and what rests on them."""
-        kept: list[Accepted] = []
-        left_out: set[int] = set()
-        for entry in verdict.accepted:
-            if left_out and not left_out.isdisjoint(entry.parents):
-                left_out.add(entry.number)
-            elif self._belongs(work, entry, batch):
-                kept.append(entry)
-            else:
-                left_out.add(entry.number)
-        return kept
-
-    def _belongs(self, work: Working, entry: Accepted, batch: Batch) -> bool:
-        space, header = work.space, entry.change.header
-        opened = space.open(entry.change)
-        log = space.history.logs.get(header.author) or work.new_logs.get(header.author)
-        if log is None:
-            log = self._begin_log(work, header.author)
-        if not log.standing:
-            log.standing = bool(space.law.in_standing(header.author, entry.past))
-        if header.klass == LAW:
-            self._judge_law(work, entry, opened, log)
-        if not log.standing and not self._knocks(space, entry, opened):
-            return False
-        if entry.change.body is None:
-            self._keep_erased(work, entry, batch)
-        elif header.klass > BINDING:
-            self._gather(work, entry, opened)
-        return True
-
-    def _begin_log(self, work: Working, author: bytes) -> Log:
-        index = work.space.index
-        log = work.new_logs[author] = Log(author, self._next_log)
-        index.authors[log.number] = author
-        index.logs[author] = log.number
-        self._next_log += 1
-        return log
-
-    def _knocks(self, space: Space, entry: Accepted, opened: Opened) -> bool:
-        """A stranger may do one thing: knock, with a ticket, as the first change of their log."""
-        return entry.change.header.seq == 1 and entry.change.id in space.law.joins
-
-    def _judge_law(self, work: Working, entry: Accepted, opened: Opened, log: Log) -> None:
-        space = work.space
-        if opened.command is None:
-            reason = opened.wrong or (
-                "its body is sealed with a key this node lacks" if opened.locked else "unknown kind"
-            )
-            if opened.locked:
-                self._lock_up(work, entry)
-            work.plan.refusals.append((entry.number, reason))
-            return
-        if not space.law.judge(space.law_change(entry, opened.command)):
-            work.plan.refusals.append((entry.number, space.law.refused[entry.number]))
-            return
-        if isinstance(opened.command, FoundSpace):
-            log.standing = True
-        if isinstance(opened.command, _GRANTING):
-            self._unwrap(work, opened.command.wraps)
-
-    def _unwrap(self, work: Working, wraps: Sequence[Any]) -> None:
-        """Take in the secrets that were sealed to this device."""
-        secrets = work.space.secrets
-        for reader, sealed in wraps:
-            if reader != self.device.public:
-                continue
-            law, talk = read_wrapped(self.device.open_sealed(sealed))
-            new = [(name_of(secret), "law") for secret in law if secrets.add("law", secret)]
-            new += [(name_of(secret), "talk") for secret in talk if secrets.add("talk", secret)]
-            self._number_secrets(work.space, work.plan, new)
-            work.unlocked = work.unlocked or bool(new)
-            work.plan.state = work.space.state = "member"
-
-    def _number_secrets(self, space: Space, plan: Plan, names: Iterable[tuple[bytes, str]]) -> None:
-        index = space.index
-        for name, use in names:
-            no = index.secrets.setdefault(name, self.vault.next_number())
-            index.names[no] = name
-            secret = space.secrets.by_name.get(name)
-            plan.secrets.append((no, name, use, self.vault.seal(secret) if secret else None))
-
-    def _lock_up(self, work: Working, entry: Accepted | store_log.Stored) -> None:
-        work.plan.unread.append((entry.number, work.space.index.secrets[entry.change.header.epoch]))
-
-    def _gather(self, work: Working, entry: Accepted | store_log.Stored, opened: Opened) -> None:
-        """Note what a change of talk says about which subject."""
-        if opened.locked:
-            self._ensure_numbered(work, entry)
-            self._lock_up(work, entry)
-        elif opened.wrong:
-            work.plan.refusals.append((entry.number, opened.wrong))
-        elif opened.command is not None:
-            command = opened.command
-            kind = kind_of(command.kind)
-            subject = kind.subject(command) if kind else None
-            fact = work.space.fact(entry, command)
-            if subject is not None:
-                work.plan.about.append((subject, entry.number))
-                work.touched.add(subject)
-            work.facts.setdefault(subject or entry.change.id, []).append(fact)
-            if isinstance(command, RetractPost):
-                work.retractions.append((entry, command))
-
-    def _ensure_numbered(self, work: Working, entry: Accepted | store_log.Stored) -> None:
-        epoch = entry.change.header.epoch
-        if epoch not in work.space.index.secrets:
-            self._number_secrets(work.space, work.plan, [(epoch, "unknown")])
-
-    def _keep_erased(self, work: Working, entry: Accepted, batch: Batch) -> None:
-        """A body may be missing only with the verified change that erased it."""
-        space = work.space
-        eraser = batch.erasers.get(entry.change.id)
-        opened = space.open(eraser) if eraser and eraser.header.space == space.id else None
-        command = opened.command if opened else None
-        if eraser is None or not isinstance(command, RetractPost) or entry.change.id not in command.erases():
-            raise Malformed("a change came without its body, and not with what erased it")
-        if space.law.person_of(eraser.header.author) != space.law.person_of(entry.change.header.author):
-            raise Malformed("a change was erased by somebody else")
-        work.plan.erased.append((entry.change, entry.number, eraser))
-        work.facts.setdefault(entry.change.id, []).append(space.fact(entry, Erased()))
-
-    # -- folding ---------------------------------------------------------------------------------------------------
-
-    async def _fold(self, work: Working) -> None:
-        plan = work.plan
-        for subject, facts in work.facts.items():
-            if subject in work.touched:
-                facts = await self._all_facts(work.space, subject, facts)
-            fold = next((kind.fold for fact in facts if (kind := kind_of(fact.command.kind))), None)
-            row = fold(facts) if fold else None
-            if row is not None:
-                (plan.replaced if subject in work.touched else plan.fresh).append(row)
-        for entry, command in work.retractions:
-            await self._erase(work, entry, command)
-
-    async def _all_facts(self, space: Space, subject: bytes, fresh: Sequence[Fact]) -> list[Fact]:
-        """Return everything known about a subject: what is stored, and what just came."""
-        index = space.index
-
-        def read(connection: Any) -> list[store_log.Stored]:
-            numbers = readmodel.numbers_about(connection, index.no, subject)
-            first = store_log.number_of(connection, subject)
-            return store_log.read_changes(connection, index, sorted({*numbers, *([first] if first else [])}))
-
-        stored = await self.database.read(read)
-        facts = {fact.number: fact for fact in fresh}
-        for entry in stored:
-            opened = space.open(entry.change)
-            command = Erased() if opened.erased else opened.command
-            if command is not None:
-                facts[entry.number] = space.fact(entry, command)
-        return [facts[number] for number in sorted(facts)]
-
-    async def _erase(self, work: Working, entry: Accepted | store_log.Stored, command: RetractPost) -> None:
-        """Drop the bodies that a retraction names, where they are its author's own."""
-        space = work.space
-        person = space.law.person_of(entry.change.header.author)
-        here = {kept.change.id: kept for kept in work.plan.accepted}
-        for id_ in command.erases():
-            target = here.get(id_) or await self._stored(space, id_)
-            if target is None or target.change.body is None or target.change.header.klass < TALK:
-                continue
-            if space.law.person_of(target.change.header.author) == person:
-                work.plan.erased.append((target.change, target.number, entry.change))
-
-    async def _stored(self, space: Space, id_: bytes) -> store_log.Stored | None:
-        def read(connection: Any) -> store_log.Stored | None:
-            number = store_log.number_of(connection, id_)
-            return store_log.read_changes(connection, space.index, [number])[0] if number else None
-
-        return await self.database.read(read)
-
     async def _read_locked(self, space: Space) -> None:
         """Read what lay sealed until its secret came."""
         known = [no for name, no in space.index.secrets.items() if name in space.secrets.by_name]
@@ -373,38 +186,15 @@ class Road:
         for start in range(0, len(numbers), PORTION):
             part = numbers[start : start + PORTION]
             stored = await self.database.read(lambda db, part=part: store_log.read_changes(db, index, part))  # type: ignore[misc]
-            work = Working(space, Plan(index, ()))
+            work = self._intake(space)
             for entry in stored:
                 if entry.change.header.klass > BINDING and entry.change.body is not None:
-                    self._gather(work, entry, space.open(entry.change))
+                    work.gather(entry, space.open(entry.change))
             work.plan.read = [entry.number for entry in stored]
-            await self._fold(work)
+            await fold(self.database, work)
             await self.database.transaction(work.plan.write)
 
-    # -- storing ---------------------------------------------------------------------------------------------------
-
-    def _finish(self, work: Working, kept: Sequence[Accepted]) -> None:
-        """Fill in what the log's own tables need."""
-        space, plan = work.space, work.plan
-        for entry in kept:
-            self._ensure_numbered(work, entry)
-        plan.logs = [
-            (self._log_after(work, entry), space.person_of(entry.change.header.author))
-            for entry in {entry.change.header.author: entry for entry in kept}.values()
-        ]
-        parents = {number for entry in kept for number in entry.parents}
-        plan.gone_tips = parents
-        plan.new_tips = [entry.number for entry in kept if entry.number not in parents]
-        pasts = space.history.pasts
-        plan.pasts = list(enumerate(pasts.sets[space.saved_pasts :], space.saved_pasts))
-
-    def _log_after(self, work: Working, entry: Accepted) -> Log:
-        header = entry.change.header
-        log = work.space.history.logs.get(header.author) or work.new_logs[header.author]
-        parent = work.space.history.as_parent(entry)
-        return replace(log, seq=header.seq, head=entry.change.id, parent=parent, time=header.time)
-
-    def _applied(self, work: Working, kept: Sequence[Accepted]) -> None:
+    def _applied(self, work: Intake, kept: Sequence[Accepted]) -> None:
         space = work.space
         space.history.apply(kept, {author: log.number for author, log in work.new_logs.items()})
         for author, log in work.new_logs.items():
@@ -457,10 +247,10 @@ class Road:
         no = await self.database.transaction(lambda db: add_space(db, self.vault, row))
         space = Space(store_log.SpaceIndex(no, row.id), row.name, row.state, secrets)
         self.spaces[row.id] = space
-        plan = Plan(space.index, ())
+        work = self._intake(space)
         names = [(name_of(secrets.knock()), "knock")]
         names += [(name_of(secret), "law") for secret in secrets.law]
         names += [(name_of(secret), "talk") for secret in secrets.talk]
-        self._number_secrets(space, plan, names)
-        await self.database.transaction(plan.write)
+        work.number_secrets(names)
+        await self.database.transaction(work.plan.write)
         return space

@@ -148,15 +148,13 @@ class Syncer:
 
     # -- from the node ----------------------------------------------------------------------------------------------
 
-    async def push(
-        self, space: bytes, last_seqs: Mapping[bytes, int], data: bytes, origin: bytes | None, law: bool
-    ) -> None:
+    async def push(self, news: News, origin: bytes | None) -> None:
         """Send new changes to every peer that may have them, but the one they came from."""
         for running in list(self.running.values()):
             if running.link.peer != origin:
-                self._send_soon(running, running.session.new_changes(space, last_seqs, data, law))
-            elif law:
-                self._send_soon(running, running.session.law_changed(space))
+                self._send_soon(running, running.session.new_changes(news))
+            elif news.law:
+                self._send_soon(running, running.session.law_changed(news.space))
 
     async def look_again(self, space: bytes, but: bytes | None = None) -> None:
         """Compare roots with every peer once more."""
@@ -233,13 +231,19 @@ class Syncer:
             case e.Unlock(space, sealed):
                 await keeper.unlock(space, sealed)
                 return session.unlocked(space)
-            case e.Reached(space, seq):
-                keeper.reached(space, session.peer, seq)
-            case e.InSync(space):
-                keeper.in_sync(space, session.peer)
-            case e.Waiting(space, inviter):
-                keeper.waiting(space, inviter)
+            case _:
+                self._note(effect, session.peer)
         return []
+
+    def _note(self, effect: e.Effect, peer: bytes) -> None:
+        """Hand on what was learnt of a peer."""
+        match effect:
+            case e.Reached(space, seq):
+                self.keeper.reached(space, peer, seq)
+            case e.InSync(space):
+                self.keeper.in_sync(space, peer)
+            case e.Waiting(space, inviter):
+                self.keeper.waiting(space, inviter)
 
     async def _load(self, running: Running, load: e.Load) -> None:
         numbers = running.cursors.get(load.request)

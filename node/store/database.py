@@ -102,7 +102,7 @@ class Connection(aiosqlite.Connection):
             StoreError: in words that name the way out.
         """
         try:
-            result: T = await self._execute(work, self._conn)
+            result: T = await self._execute(work, self._conn)  # type: ignore[no-untyped-call]
         except sqlite3.Error as error:
             raise translated(error) from error
         return result

@@ -186,7 +186,7 @@ def read_changes(connection: sqlite3.Connection, index: SpaceIndex, numbers: Seq
     for start in range(0, len(numbers), 500):
         part = numbers[start : start + 500]
         marks = ",".join("?" * len(part))
-        rows += connection.execute(f"{_SELECT} WHERE number IN ({marks}) ORDER BY number", part).fetchall()  # noqa: S608
+        rows += connection.execute(f"{_SELECT} WHERE number IN ({marks}) ORDER BY number", part).fetchall()
     ids = _ids_of_parents(connection, rows)
     return [Stored(_as_change(connection, index, row, ids), row[0], row[10]) for row in rows]
 

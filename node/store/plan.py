@@ -40,7 +40,7 @@ class Plan:
         log.write_changes(connection, self.index, self.accepted)
         if self.logs:
             log.write_logs(connection, space, self.logs)
-        log.write_tips(connection, space, [(number) for number in self.gone_tips], self.new_tips)
+        log.write_tips(connection, space, self.gone_tips, self.new_tips)
         if self.pasts:
             log.write_pasts(connection, space, self.pasts)
         for change, number, eraser in self.erased:
