@@ -11,7 +11,7 @@ from crdt import effects as e
 from crdt.exchange import Claims
 from crdt.history import Gap
 from crdt.messages import NONCE_BYTES
-from crdt.sync import Ends, Session
+from crdt.sync import Ends, News, Session
 from identity.errors import BadSignature, Malformed, NetworkError, ProtocolError, StoreError
 from identity.keys import short
 
