@@ -1,0 +1,295 @@
+"""The p2p side of a node: libp2p in its own thread, under trio. Nothing here may be called from asyncio but `enter`.
+
+TCP, Noise and Yamux; `/commons/sync/1` and gossip; nothing else is served, offered or asked for.
+"""
+
+import functools
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import trio
+from libp2p.crypto.ed25519 import create_new_key_pair
+from libp2p.crypto.x25519 import create_new_key_pair as create_noise_key_pair
+from libp2p.peer.id import ID
+from libp2p.peer.peerstore import PeerStore
+from libp2p.protocol_muxer.multiselect_client import MultiselectClient
+from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
+from libp2p.security.noise.transport import PROTOCOL_ID as NOISE
+from libp2p.security.noise.transport import Transport as Noise
+from libp2p.tools.anyio_service import background_trio_service
+from multiaddr import Multiaddr
+
+from identity.errors import CommonsError, NetworkError
+from node.net.addresses import Address, key_of_bytes, peer_id
+from node.net.guards import GuardedPubsub, GuardedSwarm, QuietHost, Upgrader
+from node.net.links import Limits, Link
+from node.net.muxer import Muxer, Stream
+
+logger = logging.getLogger(__name__)
+
+SYNC_PROTOCOL = "/commons/sync/1"
+_BACKLOG = 256
+_CLOSE_S = 3.0
+
+# libp2p writes what strangers send into its log, at levels that reach the screen.
+logging.getLogger("libp2p").setLevel(logging.CRITICAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the p2p side calls, in its own thread."""
+
+    new_link: Callable[[bytes, str | None], Link]
+    on_link: Callable[[Link], None]
+    on_gossip: Callable[[str, bytes, bytes], None]
+    on_ready: Callable[["Host", list[tuple[str, int]]], None]
+
+
+class Outlet:
+    """Where a link's frames leave; any thread may call it."""
+
+    def __init__(self, stream: Stream, token: trio.lowlevel.TrioToken) -> None:
+        self._channel = stream.channel
+        self._token = token
+        self._marked = False
+
+    def queued(self) -> int:
+        """Return how many bytes wait to be sent."""
+        return 0 if self._channel.ended else self._channel.queued
+
+    def send(self, data: bytes) -> None:
+        """Queue bytes and wake the writer if it sleeps."""
+        self._channel.outbox.append(data)
+        self._channel.appended += len(data)
+        if not self._marked:
+            self._marked = True
+            self._run(self._mark)
+
+    def credit(self, count: int) -> None:
+        """Tell the peer that received bytes have been used."""
+        self._run(functools.partial(self._channel.credit, count))
+
+    def reset(self) -> None:
+        """End the stream."""
+        self._run(self._channel.reset)
+
+    def _mark(self) -> None:
+        self._marked = False  # before the look at the queue: what is appended later marks again
+        self._channel.wake()
+
+    def _run(self, function: Callable[[], None]) -> None:
+        try:
+            self._token.run_sync_soon(function)
+        except trio.RunFinishedError:
+            self._marked = False  # the p2p side has ended, and its links with it
+
+
+class Host:
+    """One libp2p host. `run` serves until it is cancelled or something breaks."""
+
+    def __init__(self, seed: bytes, limits: Limits, hooks: Hooks) -> None:
+        keys = create_new_key_pair(seed)
+        me = ID.from_pubkey(keys.public_key)
+        store = PeerStore()
+        store.add_key_pair(me, keys)
+        noise = Noise(keys, noise_privkey=create_noise_key_pair().private_key)
+        self._me = me
+        self._limits = limits
+        self._hooks = hooks
+        self._swarm = GuardedSwarm(me, store, Upgrader({NOISE: noise}, limits), limits)
+        self._host = QuietHost(self._swarm)
+        self._host.set_stream_handler(SYNC_PROTOCOL, self._serve)
+        self._pubsub = GuardedPubsub(self._host, limits)
+        self._subscriptions: dict[str, trio.CancelScope] = {}
+
+    async def run(self, listen: Sequence[Address]) -> None:
+        """Listen, serve, and close everything at the end.
+
+        Raises:
+            NetworkError: if an address is taken or not ours.
+        """
+        self._token, self._scope = trio.lowlevel.current_trio_token(), trio.CancelScope()
+        listeners = await _listen(listen)
+        bound = [listener.socket.getsockname()[:2] for listener in listeners]
+        with self._scope:
+            async with (
+                self._host.run([]),
+                background_trio_service(self._pubsub),
+                background_trio_service(self._pubsub.router),
+                trio.open_nursery() as self._nursery,
+            ):
+                await self._pubsub.wait_until_ready()
+                self._nursery.start_soon(trio.serve_listeners, self._swarm.admit, listeners)
+                self._hooks.on_ready(self, bound)
+                try:
+                    await trio.sleep_forever()
+                finally:
+                    self._nursery.cancel_scope.cancel()
+                    with trio.CancelScope(shield=True), trio.move_on_after(_CLOSE_S):
+                        await self._host.close()
+
+    def enter(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        """Start a function as a task of the host (from any thread). It must not raise."""
+        self._token.run_sync_soon(self._nursery.start_soon, function, *args)
+
+    def stop(self) -> None:
+        """End `run` (from any thread)."""
+        self._token.run_sync_soon(self._scope.cancel)
+
+    async def answer(self, name: str, args: tuple[Any, ...], reply: Callable[[Any, Exception | None], None]) -> None:
+        """Run a method and hand over its result or error; never raises."""
+        result, failure = None, None
+        try:
+            result = await getattr(self, name)(*args)
+        except CommonsError as error:
+            failure = error
+        except Exception as error:  # an error of libp2p's that leaves here would end the host
+            failure = NetworkError(f"{name} failed: {_reason(error)}")
+        except trio.Cancelled:
+            reply(None, NetworkError("the network is stopping"))
+            raise
+        reply(result, failure)
+
+    async def dial(self, address: Address) -> Link:
+        """Connect to a peer, or use the connection there is, and open a sync stream.
+
+        Raises:
+            NetworkError: if it does not answer in time or cannot prove its key.
+        """
+        if address.peer is None:
+            raise NetworkError("the address does not say who should answer")
+        if address.peer == key_of_bytes(self._me.to_bytes()):
+            raise NetworkError("this is our own address")
+        try:
+            with trio.fail_after(self._limits.dial_s):
+                return await self._dial(address)
+        except trio.TooSlowError as error:
+            raise NetworkError("nobody answered in time") from error
+        except CommonsError:
+            raise
+        except Exception as error:  # libp2p raises what its parts raise
+            raise NetworkError(f"no connection: {_reason(error)}") from error
+
+    async def publish(self, topic: str, data: bytes) -> None:
+        """Hand a message to gossip."""
+        await self._pubsub.publish(topic, data)
+
+    async def subscribe(self, topic: str) -> None:
+        """Listen to a topic."""
+        if topic not in self._subscriptions:
+            self._subscriptions[topic] = trio.CancelScope()
+            self._nursery.start_soon(self._listen_to, topic, await self._pubsub.subscribe(topic))
+
+    async def unsubscribe(self, topic: str) -> None:
+        """Stop listening to a topic."""
+        if scope := self._subscriptions.pop(topic, None):
+            scope.cancel()
+            await self._pubsub.unsubscribe(topic)
+
+    async def allow(self, peer: bytes) -> None:
+        """Let a connected peer take part in gossip: its sync hello has succeeded."""
+        name = ID.from_base58(peer_id(peer))
+        for muxer in self._swarm.muxers(name):
+            muxer.trusted = True
+            muxer.on_closed = functools.partial(self._gone, name)
+            self._pubsub.allow(name)
+
+    async def drop(self, peer: bytes) -> None:
+        """End all connections with a peer."""
+        for muxer in self._swarm.muxers(ID.from_base58(peer_id(peer))):
+            muxer.drop()
+
+    async def counts(self) -> dict[str, int]:
+        """Return how many tasks, connections and handshakes there are."""
+        return {
+            "tasks": trio.lowlevel.current_statistics().tasks_living,
+            "connections": len(self._swarm.muxers()),
+            "half_open": self._swarm.gate.half_open,
+            "gossip_peers": len(self._pubsub.peers),
+        }
+
+    async def _dial(self, address: Address) -> Link:
+        name = ID.from_base58(peer_id(address.peer or b""))
+        if not self._swarm.muxers(name):
+            await self._swarm.dial_addr(Multiaddr(str(address)), name)
+        for conn in self._swarm.get_connections(name):
+            if conn.muxed_conn.is_established:
+                stream = await conn.new_stream()
+                await MultiselectClient().select_one_of([SYNC_PROTOCOL], MultiselectCommunicator(stream))
+                link = self._bind(stream, str(address))
+                self._nursery.start_soon(self._hold, stream)
+                return link
+        raise NetworkError("the connection ended at once")
+
+    async def _serve(self, stream: Any) -> None:
+        link = self._bind(stream, None)
+        self._hooks.on_link(link)
+        await self._hold(stream)
+
+    def _bind(self, net_stream: Any, address: str | None) -> Link:
+        stream: Stream = net_stream.muxed_stream
+        muxer: Muxer = stream.muxed_conn
+        link = self._hooks.new_link(muxer.key, address)
+        channel = stream.channel
+        link.p2p_bind(Outlet(stream, self._token))
+        channel.widen(self._limits.receive_window)
+        ended = channel.on_end
+
+        def on_end(error: Exception | None) -> None:
+            link.p2p_end(error)
+            ended(error)
+
+        channel.on_data, channel.on_end, channel.on_taken = link.p2p_push, on_end, link.p2p_room
+        if early := stream.leftover():
+            link.p2p_push(early)
+        if stream.over.is_set():
+            link.p2p_end(None)
+        return link
+
+    async def _hold(self, net_stream: Any) -> None:
+        stream: Stream = net_stream.muxed_stream
+        stream.muxed_conn.sessions += 1
+        try:
+            await stream.over.wait()
+        finally:
+            stream.muxed_conn.sessions -= 1
+            await net_stream.reset()
+
+    async def _listen_to(self, topic: str, subscription: Any) -> None:
+        with self._subscriptions[topic]:
+            while True:
+                message = await subscription.get()
+                try:
+                    author = key_of_bytes(message.from_id)
+                except CommonsError:
+                    continue
+                self._hooks.on_gossip(topic, author, message.data)
+
+    def _gone(self, name: ID) -> None:
+        if not self._swarm.muxers(name):
+            self._pubsub.forget(name)
+
+
+async def _listen(addresses: Sequence[Address]) -> list[trio.SocketListener]:
+    listeners: list[trio.SocketListener] = []
+    try:
+        for address in addresses:
+            listeners += await trio.open_tcp_listeners(address.port, host=address.host, backlog=_BACKLOG)
+    except OSError as error:
+        for listener in listeners:
+            await listener.aclose()
+        raise NetworkError(f"cannot listen on {address}: {error.strerror or error}") from error
+    return listeners
+
+
+def _reason(error: BaseException) -> str:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error) or type(error).__name__
+
+
+def run(host: Host, listen: Sequence[Address]) -> None:
+    """Run a host in this thread until it ends."""
+    trio.run(host.run, listen)

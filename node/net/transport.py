@@ -1,0 +1,215 @@
+"""The asyncio side of the p2p network: starts libp2p in its own thread, and speaks with it.
+
+libp2p is imported in that thread, when the network starts: it takes up to a second, and pages are served meanwhile.
+"""
+
+import asyncio
+import contextlib
+import functools
+import importlib
+import logging
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+from identity.errors import ConfigError, Malformed, NetworkError
+from identity.keys import SigningKey, short
+from node.net import interfaces
+from node.net.addresses import Address, of_ip, parse
+from node.net.links import Limits, Link
+
+logger = logging.getLogger(__name__)
+
+_STOP_S = 10.0
+
+
+class Transport:
+    """A node's place in the network, under its device key.
+
+    `on_stream(link)` runs as a task for each sync stream that a peer opens; when it returns, the link is closed.
+    `on_gossip(topic, author's key, data)` is called for each gossip message of a subscribed topic. `closed` fires when
+    the p2p side has ended: with None after `stop`, else with the error; a new `Transport` takes its place.
+    """
+
+    def __init__(
+        self,
+        seed: bytes,
+        on_stream: Callable[[Link], Awaitable[None]],
+        on_gossip: Callable[[str, bytes, bytes], None],
+        limits: Limits | None = None,
+    ) -> None:
+        self.public = SigningKey(seed).public
+        self.closed: asyncio.Future[Exception | None]
+        self._seed = seed
+        self._on_stream = on_stream
+        self._on_gossip = on_gossip
+        self._limits = limits or Limits()
+        self._host: Any = None
+        self._bound: list[tuple[str, int]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where this node can be dialled: full multiaddrs with its peer id; loopback only if nothing else is bound."""
+        found = [of_ip(host, port, self.public) for bound, port in self._bound for host in interfaces.expand(bound)]
+        return [str(address) for address in found]
+
+    @property
+    def port(self) -> int:
+        """The TCP port that is listened on."""
+        return self._bound[0][1] if self._bound else 0
+
+    async def start(self, listen: Sequence[str]) -> None:
+        """Start the p2p thread and listen on multiaddrs such as `/ip4/0.0.0.0/tcp/0`.
+
+        Raises:
+            ConfigError: if an address cannot be read.
+            NetworkError: if it cannot be listened on.
+        """
+        try:
+            addresses = [parse(text) for text in listen]
+        except Malformed as error:
+            raise ConfigError(f"listen: {error}") from error
+        self._loop = asyncio.get_running_loop()
+        self.closed = self._loop.create_future()
+        self._ready: asyncio.Future[None] = self._loop.create_future()
+        self._thread = threading.Thread(target=self._run, args=(addresses,), name="p2p", daemon=True)
+        self._thread.start()
+        await asyncio.wait((self._ready, self.closed), return_when=asyncio.FIRST_COMPLETED)
+        if self.closed.done():
+            cause = self.closed.result()
+            raise cause if isinstance(cause, NetworkError) else NetworkError(f"the network did not start: {cause!r}")
+
+    async def stop(self) -> None:
+        """End all links and the p2p thread."""
+        thread, self._thread = self._thread, None
+        if thread is None:
+            return
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._host is not None:
+            with contextlib.suppress(RuntimeError):  # it has already ended
+                self._host.stop()
+        await asyncio.wait((self.closed,), timeout=_STOP_S)
+        await asyncio.to_thread(thread.join, 1.0)
+        self._bound = []
+
+    async def dial(self, address: str) -> Link:
+        """Connect to a peer and open one sync stream.
+
+        Raises:
+            Malformed: if the address cannot be read.
+            NetworkError: if the peer does not answer in time or cannot prove its key.
+        """
+        link: Link = await self._call("dial", parse(address))
+        return link
+
+    async def publish(self, topic: str, data: bytes) -> None:
+        """Send a gossip message: a hint that may be lost. At most `limits.gossip_bytes`, less about 300."""
+        await self._call("publish", topic, data)
+
+    async def subscribe(self, topic: str) -> None:
+        """Receive gossip of a topic."""
+        await self._call("subscribe", topic)
+
+    async def unsubscribe(self, topic: str) -> None:
+        """Receive no more gossip of a topic."""
+        await self._call("unsubscribe", topic)
+
+    async def allow_gossip(self, peer: bytes) -> None:
+        """Let a peer take part in gossip while it is connected: its sync hello has succeeded."""
+        await self._call("allow", peer)
+
+    async def drop(self, peer: bytes) -> None:
+        """End every connection with a peer."""
+        await self._call("drop", peer)
+
+    async def counts(self) -> dict[str, int]:
+        """Return `tasks`, `connections`, `half_open` and `gossip_peers` of the p2p side."""
+        counts: dict[str, int] = await self._call("counts")
+        return counts
+
+    async def _call(self, name: str, *args: Any) -> Any:
+        """Run one of the host's methods in its thread; its result, error and cancellation cross over."""
+        if self._host is None or self.closed.done():
+            raise NetworkError("the network is not running")
+        future: asyncio.Future[Any] = self._loop.create_future()
+
+        def settle(result: Any, failure: Exception | None) -> None:
+            if future.done():  # the caller was cancelled; a link that nobody waits for is closed
+                if isinstance(result, Link):
+                    self._close_soon(result)
+            elif failure is not None:
+                future.set_exception(failure)
+            else:
+                future.set_result(result)
+
+        try:
+            self._host.enter(self._host.answer, name, args, functools.partial(self._tell, settle))
+        except RuntimeError as error:  # trio has just ended
+            raise NetworkError("the network is not running") from error
+        try:
+            await asyncio.wait((future, self.closed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ended = not future.done() and future.cancel()
+        if ended:
+            raise NetworkError("the network has ended")
+        return future.result()
+
+    def _run(self, addresses: Sequence[Address]) -> None:
+        """Be the p2p thread."""
+        failure: Exception | None = None
+        try:
+            module = importlib.import_module("node.net.host")
+            hooks = module.Hooks(self._p2p_new_link, self._p2p_link, self._p2p_gossip, self._p2p_ready)
+            module.run(module.Host(self._seed, self._limits, hooks), addresses)
+        except Exception as error:  # whatever ends the thread is told, so that it can be started anew
+            failure = error
+        self._tell(self._ended, failure)
+
+    def _p2p_new_link(self, peer: bytes, address: str | None) -> Link:
+        return Link(peer, address, self._limits, self._loop)
+
+    def _p2p_link(self, link: Link) -> None:
+        self._tell(self._accept, link)
+
+    def _p2p_gossip(self, topic: str, author: bytes, data: bytes) -> None:
+        self._tell(self._on_gossip, topic, author, data)
+
+    def _p2p_ready(self, host: Any, bound: list[tuple[str, int]]) -> None:
+        self._host, self._bound = host, bound
+        self._tell(self._is_ready)
+
+    def _tell(self, function: Callable[..., None], *args: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the event loop has gone
+            self._loop.call_soon_threadsafe(function, *args)
+
+    def _is_ready(self) -> None:
+        if not self._ready.done():
+            self._ready.set_result(None)
+
+    def _ended(self, failure: Exception | None) -> None:
+        if failure is not None:
+            logger.error("p2p side ended error=%s", type(failure).__name__)
+        if not self.closed.done():
+            self.closed.set_result(failure)
+
+    def _accept(self, link: Link) -> None:
+        self._keep(self._loop.create_task(self._serve(link), name=f"link {short(link.peer)}"))
+
+    def _close_soon(self, link: Link) -> None:
+        self._keep(self._loop.create_task(link.close()))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _serve(self, link: Link) -> None:
+        try:
+            await self._on_stream(link)
+        except Exception:  # one peer's session must not end the others
+            logger.exception("session failed peer=%s", short(link.peer))
+        finally:
+            await link.close()
