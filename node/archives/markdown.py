@@ -164,6 +164,8 @@ class _Writer:
     def _add_stretch(self, frame: _Frame) -> None:
         said = _stretch(frame)
         line = self.frames[-1].line
+        while line and not line[-1]:
+            line.pop()
         if said.startswith("[") and line and line[-1].endswith("!"):
             line[-1] = line[-1][:-1] + "\\!"  # or the link would become a picture
         self._say(said, "".join(frame.raw))

@@ -63,6 +63,7 @@ def words(text: str) -> list[str]:
         (f"<p>see {LONG_LINK}.</p>", "see <https://example.org/a_long_path/of/it>."),
         ('<a href="https://example.org/x(1)">a [b]</a>', r"[a \[b\]](https://example.org/x%281%29)"),
         ('wow!<a href="https://example.org/">x</a>', r"wow\![x](https://example.org/)"),
+        ('no!<a href="https://a.example"></a><a href="https://b.example">x</a>', r"no\![x](https://b.example)"),
         ('<a href="javascript:alert(1)">press</a>', "press"),
         ('<a href="https://example.org/"></a>empty', "empty"),
         ("<p>Tom &amp; Jerry &lt;3 &quot;x&quot;</p>", 'Tom & Jerry \\<3 "x"'),
