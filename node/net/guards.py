@@ -28,7 +28,7 @@ from libp2p.transport.tcp.tcp import TCP
 from libp2p.transport.upgrader import TransportUpgrader
 from multiaddr import Multiaddr
 
-from identity.errors import Malformed
+from identity.errors import Malformed, NetworkError
 from node.net.addresses import key_of_bytes, parse
 from node.net.links import Limits
 from node.net.muxer import Muxer
@@ -38,7 +38,9 @@ logger = logging.getLogger(__name__)
 GOSSIP_PROTOCOLS = ["/meshsub/1.2.0", "/meshsub/1.1.0"]
 _READ_BYTES = 256 * 1024
 _STRANGER_BYTES = 64 * 1024  # what a handshake may read before the other end has proven a key
-_QUIET_S = 0.5  # a half-open connection that is silent for this long may lose its place
+_QUIET_S = 0.25  # a half-open connection that is silent for this long may lose its place
+_WAITING = 256  # connections that wait so long for somebody's place
+_SPARE = 64  # connections that are on their way out still count for libp2p
 _QUEUED_RPCS = 1024
 _SUBSCRIPTIONS = 256
 
@@ -158,24 +160,35 @@ class Gate:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._open: dict[Socket, trio.CancelScope] = {}
+        self._waiting = 0
 
     @property
     def half_open(self) -> int:
         """How many connections are in their handshake."""
         return len(self._open)
 
-    def enter(self, socket: Socket, scope: trio.CancelScope) -> bool:
-        """Give a connection a place; say whether there was one."""
+    async def enter(self, socket: Socket, scope: trio.CancelScope) -> bool:
+        """Give a connection a place, perhaps after a wait for somebody else's; say whether there was one."""
+        if not self._try(socket, scope):
+            if self._waiting >= _WAITING:
+                return False
+            self._waiting += 1
+            await trio.sleep(_QUIET_S)
+            self._waiting -= 1
+            return self._try(socket, scope)
+        return True
+
+    def leave(self, socket: Socket) -> None:
+        """Free the place."""
+        self._open.pop(socket, None)
+
+    def _try(self, socket: Socket, scope: trio.CancelScope) -> bool:
         same = [other for other in self._open if other.host == socket.host]
         full = len(same) >= self._limits.half_open_per_host and not self._push_out(same)
         if full or (len(self._open) >= self._limits.half_open and not self._push_out(list(self._open))):
             return False
         self._open[socket] = scope
         return True
-
-    def leave(self, socket: Socket) -> None:
-        """Free the place."""
-        self._open.pop(socket, None)
 
     def _push_out(self, sockets: list[Socket]) -> bool:
         quietest = min(sockets, key=lambda socket: socket.heard)
@@ -190,11 +203,11 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]  # libp2p is read without its t
 
     def __init__(self, peer_id: ID, peerstore: Any, upgrader: Upgrader, limits: Limits) -> None:
         config = ConnectionConfig(
-            max_connections=limits.connections,
+            max_connections=limits.connections + _SPARE,
             min_connections=0,
             low_watermark=0,
-            high_watermark=limits.connections,
-            max_connections_per_peer=limits.connections_per_peer,
+            high_watermark=limits.connections + _SPARE,
+            max_connections_per_peer=limits.connections + _SPARE,  # `add_conn` below keeps the limit
             inbound_upgrade_timeout=limits.handshake_s,
             outbound_upgrade_timeout=limits.handshake_s,
             inbound_stream_protocol_negotiation_timeout=limits.handshake_s,
@@ -204,6 +217,7 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]  # libp2p is read without its t
         super().__init__(peer_id, peerstore, upgrader, [Dialler()], retry, config)
         self._limits = limits
         self.gate = Gate(limits)
+        self.auto_connector.maybe_connect = _connect_to_nobody
 
     def muxers(self, peer_id: ID | None = None) -> list[Muxer]:
         """Return the live connections, oldest first."""
@@ -213,7 +227,7 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]  # libp2p is read without its t
     async def admit(self, stream: trio.SocketStream) -> None:
         """Take one incoming connection, from its first byte until it is gone."""
         socket, scope = Socket(stream), trio.CancelScope()
-        if not self._has_room() or not self.gate.enter(socket, scope):
+        if not self._has_room() or not await self.gate.enter(socket, scope):
             logger.info("connection refused reason=full host=%s", socket.host)
             return
         muxer = None
@@ -229,10 +243,13 @@ class GuardedSwarm(Swarm):  # type: ignore[misc]  # libp2p is read without its t
 
     async def add_conn(self, muxed_conn: Muxer, direction: str = "unknown") -> Any:
         """Register a connection, unless this peer already has enough of them."""
-        if len(self.muxers(muxed_conn.peer_id)) >= self._limits.connections_per_peer:
-            await muxed_conn.close()
-            raise SecurityUpgradeFailure("this peer is connected often enough")
-        return await super().add_conn(muxed_conn, direction)
+        conn = await super().add_conn(muxed_conn, direction)
+        if len(self.muxers(muxed_conn.peer_id)) > self._limits.connections_per_peer:
+            muxed_conn.drop(NetworkError("this peer is connected often enough"))
+        return conn
+
+    def _schedule_auto_connect(self) -> None:
+        """Dial nobody unasked: addresses that strangers claim are not for dialling."""
 
     def _has_room(self) -> bool:
         muxers = self.muxers()
@@ -331,6 +348,10 @@ class GuardedPubsub(pubsub.Pubsub):  # type: ignore[misc]  # libp2p is read with
             await super().push_msg(msg_forwarder, msg)
         except Exception as error:  # a bad key, a bad signature: any error here would end all gossip
             logger.info("gossip dropped error=%s", type(error).__name__)
+
+
+async def _connect_to_nobody(*_: Any) -> None:
+    """Stand in for libp2p's auto-connector, which dials whatever addresses peers have claimed."""
 
 
 def _remote(stream: trio.SocketStream) -> tuple[str, int] | None:

@@ -23,8 +23,13 @@ PORTION_BYTES = 256 * 1024
 class Link(Protocol):
     """A framed stream with one peer, whose device key the transport has proven."""
 
-    peer: bytes
-    outbound: bool
+    @property
+    def peer(self) -> bytes:
+        """The peer's device key."""
+
+    @property
+    def outbound(self) -> bool:
+        """Whether this side dialled."""
 
     async def send(self, frame: bytes) -> None:
         """Send a frame; waits while the peer is slow."""
@@ -50,7 +55,9 @@ class Stored:
 class Keeper(Protocol):
     """What the driver needs of the node: its spaces, and the road in and out of the store."""
 
-    spaces: dict[bytes, e.SpaceView]
+    @property
+    def spaces(self) -> Mapping[bytes, e.SpaceView]:
+        """The node's spaces by id."""
 
     async def deliver(self, space: bytes, data: bytes, peer: bytes) -> Stored:
         """Store an encoded batch."""
@@ -100,6 +107,7 @@ class Syncer:
         self.clock = clock
         self.claims = Claims()
         self.running: dict[bytes, Running] = {}
+        self.strangers: set[bytes] = set()
 
     async def serve(self, link: Link) -> None:
         """Run a session on a link until it ends.
@@ -124,10 +132,22 @@ class Syncer:
                 frame = await link.receive()
                 running.session.tick(self.clock())
                 await self._carry_out(running, running.session.receive(frame))
+                self._leave_strangers(running)
         except (BadSignature, Malformed) as error:
             raise ProtocolError(str(error)) from error
         finally:
             await self._end(running)
+
+    def _leave_strangers(self, running: Running) -> None:
+        """End a session with nothing in common.
+
+        Raises:
+            NetworkError: if there is no common space.
+        """
+        if running.session.is_stranger():
+            self.strangers.add(running.link.peer)
+            raise NetworkError("there is no space in common")
+        self.strangers.discard(running.link.peer)
 
     def _keep_older(self, older: Running, newer: Running) -> bool:
         """Of two links that crossed, both sides keep the one that the smaller key dialled."""

@@ -1,4 +1,4 @@
-"""A node in a process of its own, for tests. `net_peer.py echo | pour ADDRESS`; prints its address, then what it does."""
+"""A node in a process of its own, for tests: `net_peer.py echo | pour ADDRESS`. It prints its address."""
 
 import asyncio
 import os

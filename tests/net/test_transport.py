@@ -16,7 +16,7 @@ from node.net.links import MAX_FRAME_BYTES, Link
 from node.net.transport import Transport
 
 
-async def never(link: Link) -> None:
+async def never(_: Link) -> None:
     """Read nothing."""
     await asyncio.sleep(60)
 
@@ -74,7 +74,7 @@ async def test_dialling_where_nobody_listens_fails_at_once() -> None:
         await there.transport.stop()
         started = time.monotonic()
 
-        with pytest.raises(NetworkError, match="refused|connect"):
+        with pytest.raises(NetworkError, match="no connection"):
             await here.transport.dial(address)
 
         assert time.monotonic() - started < 1
@@ -144,9 +144,7 @@ async def test_a_peer_that_stops_reading_is_dropped() -> None:
         link = await here.transport.dial(there.address)
 
         with pytest.raises(NetworkError, match="does not read"):
-            async with asyncio.timeout(8):
-                while True:
-                    await link.send(bytes(100_000))
+            await send_each(link, [bytes(100_000)] * 100)
 
 
 async def test_the_end_of_a_link_is_told_after_its_last_frame() -> None:
