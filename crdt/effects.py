@@ -10,8 +10,13 @@ from crdt.history import History
 class SpaceView(Protocol):
     """What a session has to know of a space; the node's `Space`, or a simulated one."""
 
-    id: bytes
-    history: History
+    @property
+    def id(self) -> bytes:
+        """The id of the founding change."""
+
+    @property
+    def history(self) -> History:
+        """The logs of the space."""
 
     def discovery_key(self) -> bytes:
         """Return the constant key under which members recognise the space."""

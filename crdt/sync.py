@@ -62,6 +62,7 @@ class Session(Exchange):
         self.spaces = spaces
         self._by_number: dict[int, Channel] = {}
         self._peer_nonce: bytes | None = None
+        self._listed = False
 
     # -- inputs ---------------------------------------------------------------------------------------------------
 
@@ -152,6 +153,10 @@ class Session(Exchange):
         """Give back what this session claimed; tell whether other sessions should look again."""
         return self.claims.drop(self)
 
+    def is_stranger(self) -> bool:
+        """Tell whether the peer turned out to share no space with this node."""
+        return self._listed and not self.channels
+
     def look_again(self, space: bytes) -> list[Effect]:
         """Compare what both hold once more: a hint came that the peer may have more."""
         channel = self.channels.get(space)
@@ -181,8 +186,9 @@ class Session(Exchange):
         return blake2b(role + sender + receiver + both, key=view.discovery_key(), digest_size=m.MAC_BYTES).digest()
 
     def _on_spaces(self, macs: list[bytes]) -> list[Effect]:
-        if self.channels:
+        if self._listed:
             raise RemoteProtocolError("the peer listed its spaces twice")
+        self._listed = True
         theirs = set(macs)
         common = sorted(view.id for view in self.spaces.values() if self._mac(view, mine=False) in theirs)
         effects: list[Effect] = []

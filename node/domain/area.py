@@ -24,7 +24,10 @@ class Command(Protocol):
 
 
 class Fact(NamedTuple):
-    """A command with what is known of the change that carries it. `log` and `space` are the store's numbers."""
+    """A command with what is known of the change that carries it.
+
+    `log` and `space` are the store's numbers, `author` is the device that signed, `person` whom it acts for.
+    """
 
     id: bytes
     number: int
@@ -32,6 +35,7 @@ class Fact(NamedTuple):
     time: int
     space: int
     log: int
+    author: bytes
     person: bytes
     command: Any
 

@@ -78,14 +78,17 @@ async def withdraw(road: Road, space: Space, key: bytes) -> Change:
     return await road.submit(space, WithdrawTicket(key))
 
 
-async def knock(road: Road, me: Self, link: str) -> Space:
-    """Begin to join a space by an invitation: keep it, and sign the knock that its inviter answers."""
+async def knock(road: Road, me: Self, link: str) -> tuple[Space, tuple[str, ...]]:
+    """Begin to join a space by an invitation: keep it, and sign the knock that its inviter answers.
+
+    Returns the space and the addresses at which its peers may be found.
+    """
     invitation = read_link(link)
     ticket = invitation.ticket
     held = road.spaces.get(ticket.space)
     require(held is None or held.state != "member", "You are a member of this space already.")
     if held is not None:
-        return held
+        return held, ticket.addresses
     check_expiry(ticket, road.now_ms())
     secrets = Secrets(ticket.discovery_key)
     row = SpaceRow(0, ticket.space, ticket.discovery_key, ticket.space_name, "waiting", road.now_ms())
@@ -94,7 +97,7 @@ async def knock(road: Road, me: Self, link: str) -> Space:
     certificate = me.certificate if ticket.purpose == "member" else b""
     command = JoinSpace(invitation.terms, invitation.signature, proof, me.person, certificate)
     space.knock = encode_change(await road.submit(space, command))
-    return space
+    return space, ticket.addresses
 
 
 async def answer_knocks(road: Road, me: Self, space: Space) -> list[Change]:

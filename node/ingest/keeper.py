@@ -13,6 +13,7 @@ from node.ingest.road import Outcome, Road
 from node.ingest.spaces import Space
 from node.net.syncer import Stored, Syncer
 from node.store import log as store_log
+from node.store import queries
 
 PORTION_BYTES = 256 * 1024
 MAX_PUSHED = 64
@@ -105,6 +106,16 @@ class Keeper:
         """Note how far a peer holds this node's own log."""
         key = (space, peer)
         self.reach[key] = max(seq, self.reach.get(key, 0))
+
+    async def save_reach(self) -> None:
+        """Write down how far own posts have travelled."""
+        me = self.road.device.public
+        rows = [
+            (self.spaces[space].index.no, device, self.spaces[space].index.logs[me], seq)
+            for (space, device), seq in self.reach.items()
+            if me in self.spaces[space].index.logs
+        ]
+        await self.road.database.transaction(lambda db: queries.keep_reach(db, rows))
 
     def in_sync(self, space: bytes, peer: bytes) -> None:
         """Note that a peer holds the same as this node: its own log too."""

@@ -49,16 +49,23 @@ Heard = Callable[[Space, Sequence[Accepted], bytes | None], Awaitable[None] | No
 class Road:
     """Where `submit` and `receive` meet: the only writer of changes."""
 
-    def __init__(self, database: Database, vault: Vault, device: SigningKey, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, device: SigningKey, me: bytes, now_ms: Callable[[], int]
+    ) -> None:
         self.database = database
         self.vault = vault
         self.device = device
         self.now_ms = now_ms
+        self.me = me
         self.spaces: dict[bytes, Space] = {}
         self.heard: list[Heard] = []
         self._lock = asyncio.Lock()
         self._next_change = 1
         self._next_log = 1
+
+    def is_me(self, person: bytes) -> bool:
+        """Tell whether a person is the one who uses this node."""
+        return person == self.me
 
     # -- in -------------------------------------------------------------------------------------------------------
 

@@ -11,11 +11,13 @@ from crdt.change import BINDING, LAW, PUBLIC, Change, open_change
 from crdt.history import Accepted, History, Parent
 from identity.errors import CommonsError, Malformed
 from identity.sealed import SECRET_BYTES, name_of, seal_to
+from node.domain import registry
 from node.domain.area import Fact, read_command
 from node.domain.law.fold import Law, LawChange
 from node.store.log import SpaceIndex, Stored
 
 RECENT = 8192
+AREAS = registry.AREAS  # importing it made every kind known
 
 
 @dataclass(slots=True)
@@ -165,7 +167,9 @@ class Space:
         author = header.author
         person = self.law.person_of(author) or author
         log = self.index.logs[author]
-        return Fact(entry.change.id, entry.number, entry.depth, header.time, self.index.no, log, person, command)
+        return Fact(
+            entry.change.id, entry.number, entry.depth, header.time, self.index.no, log, author, person, command
+        )
 
     def law_change(self, entry: Accepted, command: Any) -> LawChange:
         """Return a law change with its place."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from crdt.change import Change
 from crdt.history import Accepted, Log
+from node.domain.documents import DocumentRow
 from node.domain.posts import Post
 from node.store import log, readmodel
 
@@ -24,7 +25,7 @@ class Plan:
     erased: list[tuple[Change, int, Change]] = field(default_factory=list)
     about: list[tuple[bytes, int]] = field(default_factory=list)
     fresh: list[Post] = field(default_factory=list)
-    replaced: list[Post] = field(default_factory=list)
+    replaced: list[Post | DocumentRow] = field(default_factory=list)
     unread: list[tuple[int, int]] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
@@ -55,7 +56,8 @@ class Plan:
         if self.fresh:
             readmodel.add_posts(connection, self.fresh)
         if self.replaced:
-            readmodel.replace_posts(connection, self.replaced)
+            readmodel.replace_posts(connection, [row for row in self.replaced if isinstance(row, Post)])
+            readmodel.replace_documents(connection, [row for row in self.replaced if isinstance(row, DocumentRow)])
         if self.unread:
             connection.executemany("INSERT OR IGNORE INTO unread VALUES(?, ?)", self.unread)
         if self.read:

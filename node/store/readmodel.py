@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from node.domain.documents import DocumentRow
 from node.domain.posts import Post
 from node.store.bulk import insert_many
 
@@ -20,10 +21,16 @@ CREATE INDEX IF NOT EXISTS post_feed ON post(space, time, number) WHERE thread I
 CREATE INDEX IF NOT EXISTS post_thread ON post(thread, time) WHERE thread IS NOT NULL;
 CREATE INDEX IF NOT EXISTS post_source ON post(space, source) WHERE source IS NOT NULL;
 CREATE INDEX IF NOT EXISTS post_log ON post(log, time);
+CREATE TABLE IF NOT EXISTS document(
+  space INTEGER, id BLOB, owner BLOB, title TEXT, body TEXT, number INTEGER, edits INTEGER, time INTEGER,
+  PRIMARY KEY(space, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS document_owner ON document(space, owner);
 CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
   text, content='post', content_rowid='number', tokenize="unicode61 remove_diacritics 2", detail='full');
 """
-_DROP = "DROP TABLE IF EXISTS search; DROP TABLE IF EXISTS post; DELETE FROM about; DELETE FROM refusal;"
+_DROP = """
+DROP TABLE IF EXISTS search; DROP TABLE IF EXISTS post; DROP TABLE IF EXISTS document; DELETE FROM about;
+"""
 _POST_COLUMNS = Post._fields
 
 
@@ -54,6 +61,11 @@ def replace_posts(connection: sqlite3.Connection, rows: Iterable[Post]) -> None:
         add_posts(connection, [row])
 
 
+def replace_documents(connection: sqlite3.Connection, rows: Sequence[DocumentRow]) -> None:
+    """Put documents in place of what was there."""
+    insert_many(connection, "document", DocumentRow._fields, rows, "INSERT OR REPLACE")
+
+
 def write_about(connection: sqlite3.Connection, space: int, about: Iterable[tuple[bytes, int]]) -> None:
     """Note which changes are about which subject."""
     rows = [(space, subject, number) for subject, number in about]
@@ -67,7 +79,7 @@ def numbers_about(connection: sqlite3.Connection, space: int, subject: bytes) ->
 
 
 def rows_digest(connection: sqlite3.Connection, space: int) -> bytes:
-    """Return a digest of every post's row, free of this database's own numbers."""
+    """Return a digest of every row, free of this database's own numbers."""
     hasher = blake2b(digest_size=16)
     rows = connection.execute(
         "SELECT change.id, log.person, post.time, text, thread, parent, media, edited, versions, retracted, published,"
@@ -76,6 +88,9 @@ def rows_digest(connection: sqlite3.Connection, space: int) -> bytes:
         (space,),
     )
     for row in rows:
+        hasher.update(repr(row).encode())
+    documents = "SELECT id, owner, title, body, edits, time FROM document WHERE space = ? ORDER BY id"
+    for row in connection.execute(documents, (space,)):
         hasher.update(repr(row).encode())
     return hasher.digest()
 

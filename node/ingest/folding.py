@@ -1,0 +1,68 @@
+"""Folding what a batch says about subjects into rows, with what the store holds about them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from crdt.change import TALK
+from crdt.history import Accepted
+from node.domain.area import Erased, Fact, kind_of
+from node.domain.posts import RetractPost
+from node.ingest.intake import Intake
+from node.ingest.spaces import Space
+from node.store import log as store_log
+from node.store import readmodel
+from node.store.database import Database
+
+
+async def fold(database: Database, work: Intake) -> None:
+    """Fold every subject that a batch is about, and drop what its retractions erase."""
+    plan = work.plan
+    for subject, fresh in work.facts.items():
+        touched = subject in work.touched
+        facts = await _all_facts(database, work.space, subject, fresh) if touched else fresh
+        fold_subject = next((kind.fold for fact in facts if (kind := kind_of(fact.command.kind))), None)
+        row = fold_subject(facts) if fold_subject else None
+        if row is not None:
+            (plan.replaced if touched else plan.fresh).append(row)
+    for entry, command in work.retractions:
+        await _erase(database, work, entry, command)
+
+
+async def _all_facts(database: Database, space: Space, subject: bytes, fresh: Sequence[Fact]) -> list[Fact]:
+    """Return everything known about a subject: what is stored, and what just came."""
+    index = space.index
+
+    def read(connection: Any) -> list[store_log.Stored]:
+        numbers = readmodel.numbers_about(connection, index.no, subject)
+        first = store_log.number_of(connection, subject)
+        return store_log.read_changes(connection, index, sorted({*numbers, *([first] if first else [])}))
+
+    stored = await database.read(read)
+    facts = {fact.number: fact for fact in fresh}
+    for entry in stored:
+        opened = space.open(entry.change)
+        command = Erased() if opened.erased else opened.command
+        if command is not None:
+            facts[entry.number] = space.fact(entry, command)
+    return [facts[number] for number in sorted(facts)]
+
+
+async def _erase(database: Database, work: Intake, entry: Accepted | store_log.Stored, command: RetractPost) -> None:
+    """Drop the bodies that a retraction names, where they are its author's own."""
+    space = work.space
+    person = space.law.person_of(entry.change.header.author)
+    here = {kept.change.id: kept for kept in work.plan.accepted}
+    for id_ in command.erases():
+        target = here.get(id_) or await _stored(database, space, id_)
+        if target is None or target.change.body is None or target.change.header.klass < TALK:
+            continue
+        if space.law.person_of(target.change.header.author) == person:
+            work.plan.erased.append((target.change, target.number, entry.change))
+
+
+async def _stored(database: Database, space: Space, id_: bytes) -> store_log.Stored | None:
+    def read(connection: Any) -> store_log.Stored | None:
+        number = store_log.number_of(connection, id_)
+        return store_log.read_changes(connection, space.index, [number])[0] if number else None
+
+    return await database.read(read)

@@ -1,0 +1,195 @@
+"""One batch on its way through the road: opened, judged, and gathered by subject. No IO.
+
+An `Intake` is filled change by change, in causal order; what it amounts to stands in its `plan`.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from crdt.batch import Batch
+from crdt.change import BINDING, LAW
+from crdt.history import Accepted, Log
+from identity.errors import Malformed
+from identity.keys import SigningKey
+from identity.sealed import name_of
+from node.domain.area import Erased, Fact, kind_of
+from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace
+from node.domain.posts import RetractPost
+from node.ingest.spaces import Opened, Space, read_wrapped
+from node.store.log import Stored
+from node.store.plan import Plan
+from node.store.vault import Vault
+
+_GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
+
+
+@dataclass(slots=True)
+class Intake:
+    """What a batch brings: its plan for the store, facts by subject, and who began a log with it."""
+
+    space: Space
+    device: SigningKey
+    vault: Vault
+    next_log: Callable[[], int]
+    plan: Plan = field(init=False)
+    facts: dict[bytes, list[Fact]] = field(default_factory=dict)
+    touched: set[bytes] = field(default_factory=set)
+    new_logs: dict[bytes, Log] = field(default_factory=dict)
+    retractions: list[tuple[Accepted | Stored, RetractPost]] = field(default_factory=list)
+    unlocked: bool = False
+
+    def __post_init__(self) -> None:
+        self.plan = Plan(self.space.index, ())
+
+    def take_all(self, accepted: Sequence[Accepted], batch: Batch) -> list[Accepted]:
+        """Open and judge changes in order; leave out strangers and what rests on them."""
+        kept: list[Accepted] = []
+        left_out: set[int] = set()
+        for entry in accepted:
+            if left_out and not left_out.isdisjoint(entry.parents):
+                left_out.add(entry.number)
+            elif self._belongs(entry, batch):
+                kept.append(entry)
+            else:
+                left_out.add(entry.number)
+        self.plan.accepted = kept
+        return kept
+
+    def _belongs(self, entry: Accepted, batch: Batch) -> bool:
+        space, header = self.space, entry.change.header
+        opened = space.open(entry.change)
+        log = space.history.logs.get(header.author) or self.new_logs.get(header.author)
+        if log is None:
+            log = self._begin_log(header.author)
+        if not log.standing:
+            log.standing = bool(space.law.in_standing(header.author, entry.past))
+        if header.klass == LAW:
+            self._judge_law(entry, opened, log)
+        if not log.standing and not self._knocks(space, entry):
+            return False
+        if entry.change.body is None:
+            self._keep_erased(entry, batch)
+        elif header.klass > BINDING:
+            self.gather(entry, opened)
+        return True
+
+    def _begin_log(self, author: bytes) -> Log:
+        index = self.space.index
+        log = self.new_logs[author] = Log(author, self.next_log())
+        index.authors[log.number] = author
+        index.logs[author] = log.number
+        return log
+
+    def _knocks(self, space: Space, entry: Accepted) -> bool:
+        """A stranger may do one thing: knock, with a ticket, as the first change of their log."""
+        return entry.change.header.seq == 1 and entry.change.id in space.law.joins
+
+    def _judge_law(self, entry: Accepted, opened: Opened, log: Log) -> None:
+        space = self.space
+        if opened.command is None:
+            reason = opened.wrong or (
+                "its body is sealed with a key this node lacks" if opened.locked else "unknown kind"
+            )
+            if opened.locked:
+                self._lock_up(entry)
+            self.plan.refusals.append((entry.number, reason))
+            return
+        if not space.law.judge(space.law_change(entry, opened.command)):
+            self.plan.refusals.append((entry.number, space.law.refused[entry.number]))
+            return
+        if isinstance(opened.command, FoundSpace):
+            log.standing = True
+        if isinstance(opened.command, _GRANTING):
+            self._unwrap(opened.command.wraps)
+
+    def _unwrap(self, wraps: Sequence[Any]) -> None:
+        """Take in the secrets that were sealed to this device."""
+        for reader, sealed in wraps:
+            if reader == self.device.public:
+                self.unlocked = self.take_secrets(sealed) or self.unlocked
+                self.plan.state = self.space.state = "member"
+
+    def take_secrets(self, sealed: bytes) -> bool:
+        """Take in secrets sealed to this device; tell whether any is new.
+
+        Raises:
+            Malformed: if they were sealed to another.
+        """
+        law, talk = read_wrapped(self.device.open_sealed(sealed))
+        secrets = self.space.secrets
+        new = [(name_of(secret), "law") for secret in law if secrets.add("law", secret)]
+        new += [(name_of(secret), "talk") for secret in talk if secrets.add("talk", secret)]
+        self.number_secrets(new)
+        return bool(new)
+
+    def number_secrets(self, names: Iterable[tuple[bytes, str]]) -> None:
+        """Give secrets their numbers in the store, and keep those that this device holds."""
+        space = self.space
+        index = space.index
+        for name, use in names:
+            no = index.secrets.setdefault(name, self.vault.next_number())
+            index.names[no] = name
+            secret = space.secrets.by_name.get(name)
+            self.plan.secrets.append((no, name, use, self.vault.seal(secret) if secret else None))
+
+    def _lock_up(self, entry: Accepted | Stored) -> None:
+        self.plan.unread.append((entry.number, self.space.index.secrets[entry.change.header.epoch]))
+
+    def gather(self, entry: Accepted | Stored, opened: Opened) -> None:
+        """Note what a change of talk says about which subject."""
+        if opened.locked:
+            self._ensure_numbered(entry)
+            self._lock_up(entry)
+        elif opened.wrong:
+            self.plan.refusals.append((entry.number, opened.wrong))
+        elif opened.command is not None:
+            command = opened.command
+            kind = kind_of(command.kind)
+            subject = kind.subject(command) if kind else None
+            fact = self.space.fact(entry, command)
+            if subject is not None:
+                self.plan.about.append((subject, entry.number))
+                self.touched.add(subject)
+            self.facts.setdefault(subject or entry.change.id, []).append(fact)
+            if isinstance(command, RetractPost):
+                self.retractions.append((entry, command))
+
+    def _ensure_numbered(self, entry: Accepted | Stored) -> None:
+        epoch = entry.change.header.epoch
+        if epoch not in self.space.index.secrets:
+            self.number_secrets([(epoch, "unknown")])
+
+    def _keep_erased(self, entry: Accepted, batch: Batch) -> None:
+        """A body may be missing only with the verified change that erased it."""
+        space = self.space
+        eraser = batch.erasers.get(entry.change.id)
+        opened = space.open(eraser) if eraser and eraser.header.space == space.id else None
+        command = opened.command if opened else None
+        if eraser is None or not isinstance(command, RetractPost) or entry.change.id not in command.erases():
+            raise Malformed("a change came without its body, and not with what erased it")
+        if space.law.person_of(eraser.header.author) != space.law.person_of(entry.change.header.author):
+            raise Malformed("a change was erased by somebody else")
+        self.plan.erased.append((entry.change, entry.number, eraser))
+        self.facts.setdefault(entry.change.id, []).append(space.fact(entry, Erased()))
+
+    def finish(self, kept: Sequence[Accepted]) -> None:
+        """Fill in what the log's own tables need."""
+        space, plan = self.space, self.plan
+        for entry in kept:
+            self._ensure_numbered(entry)
+        plan.logs = [
+            (self._log_after(entry), space.person_of(entry.change.header.author))
+            for entry in {entry.change.header.author: entry for entry in kept}.values()
+        ]
+        parents = {number for entry in kept for number in entry.parents}
+        plan.gone_tips = parents
+        plan.new_tips = [entry.number for entry in kept if entry.number not in parents]
+        pasts = space.history.pasts
+        plan.pasts = list(enumerate(pasts.sets[space.saved_pasts :], space.saved_pasts))
+
+    def _log_after(self, entry: Accepted) -> Log:
+        header = entry.change.header
+        log = self.space.history.logs.get(header.author) or self.new_logs[header.author]
+        parent = self.space.history.as_parent(entry)
+        return replace(log, seq=header.seq, head=entry.change.id, parent=parent, time=header.time)

@@ -1,0 +1,272 @@
+"""A running node: opens its folder, starts its network, keeps both alive, and stops them cleanly."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from crdt.change import LAW
+from crdt.history import Accepted
+from identity import keyring
+from identity.errors import CommonsError, NetworkError, Refused
+from identity.keyfile import new_person
+from identity.keyring import Keyring
+from identity.keys import short
+from node.config import Config
+from node.domain.area import read_command, wire_fields
+from node.ingest.belonging import Self, answer_knocks, found_space, knock
+from node.ingest.keeper import Keeper
+from node.ingest.road import Road
+from node.ingest.spaces import Space
+from node.ingest.writing import edit_profile
+from node.net.addresses import peer_id
+from node.net.discovery import Discovery
+from node.net.neighbours import Neighbours
+from node.net.syncer import Syncer
+from node.net.transport import Transport
+from node.store import queries, readmodel
+from node.store.database import Database
+from node.store.pending import PendingRow, add_pending, due_pending, list_pending, take_pending
+from node.store.vault import Vault
+
+logger = logging.getLogger(__name__)
+NAME_SETTING = "my name"
+RESTART_PAUSE_S = 2.0
+PENDING_TICK_S = 0.1
+_STEP_S = 5.0
+
+
+def now_ms() -> int:
+    """Return the time in ms since the epoch."""
+    return int(time.time() * 1000)
+
+
+class Node:
+    """One member's node. Until somebody has said their name there is a folder and a database, but nobody to act."""
+
+    def __init__(self, folder: Path, config: Config, clock_ms: Callable[[], int] = now_ms) -> None:
+        self.folder = folder
+        self.config = config
+        self.clock_ms = clock_ms
+        self.database = Database(folder)
+        self.keyring: Keyring | None = None
+        self.road: Road
+        self.keeper: Keeper
+        self.syncer: Syncer
+        self.neighbours: Neighbours
+        self.transport: Transport | None = None
+        self.discovery: Discovery | None = None
+        self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._network: asyncio.Task[None] | None = None
+
+    # -- opening and closing -----------------------------------------------------------------------------------------
+
+    async def open(self, passphrase: str | None = None) -> None:
+        """Lock and open the folder, and the keys where they need no passphrase, or it is given.
+
+        Raises:
+            StoreError: if the folder cannot be opened.
+            Refused: if the passphrase is wrong.
+        """
+        await self.database.open()
+        try:
+            await self.database.writer.run(readmodel.create_tables)
+            if keyring.exists(self.folder) and (passphrase is not None or not keyring.needs_passphrase(self.folder)):
+                await self.unlock(passphrase)
+        except BaseException:
+            await self.database.close()
+            raise
+
+    async def unlock(self, passphrase: str | None) -> None:
+        """Open the keys and everything that needs them."""
+        await self._begin(keyring.open_keyring(self.folder, passphrase))
+
+    async def _begin(self, ring: Keyring) -> None:
+        self.keyring = ring
+        keys = ring.keys
+        person = keys.person or keys.device.public
+        self.road = Road(self.database, Vault(keys.device), keys.device, person, self.clock_ms)
+        await self.road.open()
+        self.keeper = Keeper(self.road)
+        self.syncer = Syncer(keys.device.public, self.keeper, time.monotonic)
+        self.keeper.syncer = self.syncer
+        self.neighbours = Neighbours(self.syncer, self.clock_ms, time.monotonic)
+        self.road.heard.append(self._heard)
+        self._keep(self._sign_pending())
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether somebody acts here: they said their name, and the keys are open."""
+        return self.keyring is not None
+
+    @property
+    def me(self) -> Self:
+        """Return who acts here.
+
+        Raises:
+            Refused: if nobody does yet.
+        """
+        if self.keyring is None:
+            raise Refused("Nobody has said their name here yet: run `commons init`, or open the first page.")
+        keys = self.keyring.keys
+        return Self(keys.person or keys.device.public, keys.certificate or b"", keys.root)
+
+    async def name_yourself(self, name: str, passphrase: str | None = None) -> None:
+        """Make this person's keys and remember what they want to be called."""
+        if self.keyring is not None or keyring.exists(self.folder):
+            raise Refused("Somebody has said their name here already.")
+        keys = new_person(self.clock_ms())
+        await self.database.transaction(lambda db: queries.keep_setting(db, NAME_SETTING, name))
+        await self._begin(keyring.create(self.folder, keys, passphrase))
+
+    async def name(self) -> str:
+        """Return what this person wants to be called."""
+        return await self.database.read(lambda db: queries.setting(db, NAME_SETTING)) or ""
+
+    async def close(self) -> None:
+        """Stop everything; what was acknowledged is on disk."""
+        await self.stop_network()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self.keyring is not None:
+            await self.keeper.save_reach()
+        await self.database.close()
+
+    # -- spaces ----------------------------------------------------------------------------------------------------
+
+    async def found(self, name: str) -> Space:
+        """Found a space and introduce oneself in it."""
+        space = await found_space(self.road, self.me, name)
+        await self._introduce(space)
+        self.neighbours.try_again()
+        return space
+
+    async def join(self, link: str) -> Space:
+        """Knock at a space with an invitation; admission follows when its inviter hears of it."""
+        space, addresses = await knock(self.road, self.me, link)
+        self.neighbours.learn(addresses)
+        await self._new_space()
+        return space
+
+    async def _new_space(self) -> None:
+        """Say hello anew to whoever is connected: there is one more space to have in common."""
+        for running in list(self.syncer.running.values()):
+            await running.link.close()
+        self.neighbours.try_again()
+
+    async def _introduce(self, space: Space) -> None:
+        name = await self.name()
+        if name:
+            await edit_profile(self.road, space, {"name": name})
+
+    async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
+        for listener in self.listeners:
+            listener(space, accepted)
+        if any(entry.change.header.klass == LAW for entry in accepted):
+            self._keep(self._after_law(space))
+
+    async def _after_law(self, space: Space) -> None:
+        """Do what the law asks of this device: let in who knocked; introduce oneself once let in."""
+        await answer_knocks(self.road, self.me, space)
+        mine = space.history.logs.get(self.road.device.public)
+        if space.state == "member" and mine is not None and mine.seq == 1 and space.law.founding is not None:
+            await self._introduce(space)
+
+    # -- saying ----------------------------------------------------------------------------------------------------
+
+    async def say_later(self, space: Space, command: Any) -> int:
+        """Keep a command for the undo time before it is signed; returns its number."""
+        body = msgpack.packb([command.kind, *wire_fields(command)])
+        row = PendingRow(0, self.clock_ms() + int(self.config.undo_s * 1000), space.index.no, body)
+        return await self.database.transaction(lambda db: add_pending(db, row))
+
+    async def undo(self, number: int) -> list[Any] | None:
+        """Take back what was not signed yet; returns its body, None if it is too late."""
+        row = await self.database.transaction(lambda db: take_pending(db, number))
+        return msgpack.unpackb(row.body) if row else None
+
+    async def pending(self) -> list[PendingRow]:
+        """Return what waits to be signed."""
+        return await self.database.read(list_pending)
+
+    async def _sign_pending(self) -> None:
+        while True:
+            for row in await self.database.read(lambda db: due_pending(db, self.clock_ms())):
+                taken = await self.database.transaction(lambda db, no=row.no: take_pending(db, no))  # type: ignore[misc]
+                space = next((space for space in self.road.spaces.values() if space.index.no == row.space), None)
+                if taken is not None and space is not None:
+                    await self.road.submit(space, read_command(msgpack.unpackb(taken.body)))
+            await asyncio.sleep(PENDING_TICK_S)
+
+    # -- network ----------------------------------------------------------------------------------------------------
+
+    async def start_network(self) -> None:
+        """Listen, look for neighbours, dial; start anew whenever the p2p side ends."""
+        await self._start_transport()
+        self._network = asyncio.get_running_loop().create_task(self._watch(), name="network")
+
+    async def _start_transport(self) -> None:
+        assert self.keyring is not None  # noqa: S101 - there is somebody by now
+        self.transport = Transport(self.keyring.keys.device.seed, self.neighbours.serve, self._gossip)
+        await self.transport.start(self.config.listen)
+        self.neighbours.start(self.transport)
+        if self.config.discovery:
+            self.discovery = Discovery(peer_id(self.transport.public), self.transport.port, self._found)
+            await self.discovery.start()
+        logger.info("network started device=%s port=%d", short(self.road.device.public), self.transport.port)
+
+    def _found(self, _peer: str, addresses: list[str]) -> None:
+        self.neighbours.learn(addresses)
+
+    def _gossip(self, topic: str, author: bytes, data: bytes) -> None:
+        """Hints come with the next step of the network; see DECISIONS.md."""
+
+    async def _watch(self) -> None:
+        while self.transport is not None:
+            await asyncio.wait({self.transport.closed})
+            logger.warning("network ended, starting anew")
+            await self._stop_transport()
+            await asyncio.sleep(RESTART_PAUSE_S)
+            with contextlib.suppress(NetworkError):
+                await self._start_transport()
+
+    async def _stop_transport(self) -> None:
+        if self.discovery is not None:
+            await self.discovery.stop()
+        if self.transport is not None:
+            await self.neighbours.stop()
+            await self.transport.stop()
+
+    async def stop_network(self) -> None:
+        """Leave the network."""
+        if self._network is not None:
+            self._network.cancel()
+            await asyncio.gather(self._network, return_exceptions=True)
+            self._network = None
+        await self._stop_transport()
+        self.transport = self.discovery = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where this node can be dialled; empty while it has no network."""
+        return self.transport.addresses if self.transport is not None else []
+
+    # -- tasks ----------------------------------------------------------------------------------------------------
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        async def run() -> None:
+            try:
+                await work
+            except CommonsError as error:
+                logger.warning("task failed error=%s", error)
+
+        task = asyncio.get_running_loop().create_task(run())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

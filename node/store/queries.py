@@ -1,0 +1,172 @@
+"""What pages and the API ask of the read model. Runs in the database's thread, on a bare connection."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+_POST = (
+    "SELECT change.id, post.number, post.time, log.person, log.author, text, thread, parent, post.media, edited,"
+    " versions, retracted, published, address, change.seq, post.log,"
+    " (SELECT count(*) FROM post reply WHERE reply.thread = change.id),"
+    " (SELECT title FROM document WHERE document.space = post.space AND document.owner = log.person)"
+    " FROM post JOIN change USING (number) JOIN log ON log.no = post.log"
+)
+_WORDS_MAX = 12
+
+
+class PostLine(NamedTuple):
+    """A post as pages show it. `name` is its author's, None while no profile has arrived."""
+
+    id: bytes
+    number: int
+    time: int
+    person: bytes
+    device: bytes
+    text: str
+    thread: bytes | None
+    parent: bytes | None
+    media: bytes | None
+    edited: int | None
+    versions: int
+    retracted: int
+    published: int | None
+    address: str | None
+    seq: int
+    log: int
+    replies: int
+    name: str | None
+
+
+class PersonLine(NamedTuple):
+    """A member as pages show them."""
+
+    person: bytes
+    name: str
+    about: str
+    posts: int
+    last: int | None
+
+
+class ChangeLine(NamedTuple):
+    """A line of the public log."""
+
+    number: int
+    id: bytes
+    author: bytes
+    person: bytes | None
+    name: str | None
+    seq: int
+    time: int
+    klass: int
+    reason: str | None
+    erased: int
+
+
+def feed(connection: sqlite3.Connection, space: int, before: tuple[int, int] | None, limit: int) -> list[PostLine]:
+    """Return the newest posts that begin a thread; `before` is the (time, number) of the last one shown."""
+    where, values = "post.space = ? AND thread IS NULL", [space]
+    if before:
+        where += " AND (post.time, post.number) < (?, ?)"
+        values += before
+    sql = f"{_POST} WHERE {where} ORDER BY post.time DESC, post.number DESC LIMIT ?"
+    return [PostLine(*row) for row in connection.execute(sql, (*values, limit))]
+
+
+def post(connection: sqlite3.Connection, id_: bytes) -> PostLine | None:
+    """Return one post."""
+    sql = f"{_POST} WHERE post.number = (SELECT number FROM change WHERE substr(id, 1, 8) = ? AND id = ?)"
+    row = connection.execute(sql, (id_[:8], id_)).fetchone()
+    return PostLine(*row) if row else None
+
+
+def posts_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[PostLine]:
+    """Return posts by number, oldest first."""
+    marks = ",".join("?" * len(numbers))
+    sql = f"{_POST} WHERE post.number IN ({marks}) ORDER BY post.number"
+    return [PostLine(*row) for row in connection.execute(sql, list(numbers))]
+
+
+def replies(connection: sqlite3.Connection, thread: bytes) -> list[PostLine]:
+    """Return all replies of a thread, oldest first."""
+    sql = f"{_POST} WHERE post.thread = ? ORDER BY post.time, post.number"
+    return [PostLine(*row) for row in connection.execute(sql, (thread,))]
+
+
+def by_person(connection: sqlite3.Connection, space: int, person: bytes, limit: int) -> list[PostLine]:
+    """Return a person's newest posts and replies."""
+    sql = (
+        f"{_POST} WHERE post.space = ? AND post.log IN (SELECT no FROM log WHERE space = ? AND person = ?)"
+        " ORDER BY post.time DESC, post.number DESC LIMIT ?"
+    )
+    return [PostLine(*row) for row in connection.execute(sql, (space, space, person, limit))]
+
+
+def search(connection: sqlite3.Connection, space: int | None, words: str, limit: int) -> list[PostLine]:
+    """Return posts that hold all words, best first; the last word may be a beginning."""
+    terms = ['"' + word.replace('"', '""') + '"' for word in words.split()[:_WORDS_MAX] if any(map(str.isalnum, word))]
+    if not terms:
+        return []
+    match = " ".join(terms) + "*"
+    sql = (
+        f"{_POST} JOIN search ON search.rowid = post.number WHERE search MATCH ?"
+        " AND (?2 IS NULL OR post.space = ?2) AND retracted = 0 ORDER BY search.rank LIMIT ?3"
+    )
+    return [PostLine(*row) for row in connection.execute(sql.replace("MATCH ?", "MATCH ?1"), (match, space, limit))]
+
+
+def people(connection: sqlite3.Connection, space: int) -> list[PersonLine]:
+    """Return everybody who has a log in a space, by name."""
+    sql = (
+        "SELECT log.person, coalesce(title, ''), coalesce(body, ''), count(post.number), max(post.time) FROM log"
+        " LEFT JOIN document ON document.space = log.space AND document.owner = log.person"
+        " LEFT JOIN post ON post.log = log.no AND retracted = 0"
+        " WHERE log.space = ? AND log.person IS NOT NULL GROUP BY log.person ORDER BY 2 COLLATE NOCASE, 1"
+    )
+    return [PersonLine(*row) for row in connection.execute(sql, (space,))]
+
+
+def names(connection: sqlite3.Connection, space: int) -> dict[bytes, str]:
+    """Return the names that people gave themselves in a space."""
+    rows = connection.execute("SELECT owner, title FROM document WHERE space = ? AND owner != x''", (space,))
+    return dict(rows.fetchall())
+
+
+def changes(connection: sqlite3.Connection, space: int, before: int | None, limit: int) -> list[ChangeLine]:
+    """Return the newest changes of a space; `before` is the number of the last one shown."""
+    sql = (
+        "SELECT change.number, change.id, log.author, log.person, document.title, change.seq, change.time, class,"
+        " reason, change.body IS NULL FROM change JOIN log ON log.no = change.log"
+        " LEFT JOIN refusal ON refusal.number = change.number"
+        " LEFT JOIN document ON document.space = log.space AND document.owner = log.person"
+        " WHERE log.space = ?1 AND (?2 IS NULL OR change.number < ?2) ORDER BY change.number DESC LIMIT ?3"
+    )
+    return [ChangeLine(*row) for row in connection.execute(sql, (space, before, limit))]
+
+
+def sources(connection: sqlite3.Connection, space: int, log: int) -> dict[bytes, bytes]:
+    """Return what this log has imported: source hash to post id, so that nothing comes twice."""
+    sql = "SELECT source, id FROM post JOIN change USING (number) WHERE space = ? AND post.log = ? AND source NOT NULL"
+    return dict(connection.execute(sql, (space, log)).fetchall())
+
+
+def setting(connection: sqlite3.Connection, name: str) -> str | None:
+    """Return a setting of the node that its pages keep."""
+    row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
+    return row[0] if row else None
+
+
+def keep_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
+    """Keep a setting."""
+    connection.execute("INSERT OR REPLACE INTO setting VALUES(?, ?)", (name, value))
+
+
+def reach(connection: sqlite3.Connection, space: int, log: int) -> list[int]:
+    """Return, of each neighbour who holds some of a log, up to which sequence number."""
+    rows = connection.execute("SELECT seq FROM reach WHERE space = ? AND log = ? ORDER BY seq", (space, log))
+    return [row[0] for row in rows]
+
+
+def keep_reach(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes, int, int]]) -> None:
+    """Note how far neighbours hold a log: (space, device, log, seq)."""
+    grow = "ON CONFLICT(space, log, device) DO UPDATE SET seq = max(seq, excluded.seq)"
+    connection.executemany(f"INSERT INTO reach VALUES(?, ?, ?, ?) {grow}", rows)
