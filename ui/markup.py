@@ -32,7 +32,7 @@ TAGS = {
     *("p", "br", "hr", "strong", "em", "s", "code", "pre", "blockquote", "ul", "ol", "li", "a"),
     *("h2", "h3", "h4", "h5", "h6", "table", "thead", "tbody", "tr", "th", "td"),
 }
-OWN_DIRECTION = ("p", "li", "blockquote", "h2", "h3", "h4", "h5", "h6", "th", "td")
+OWN_DIRECTION = ("p", "ul", "ol", "li", "blockquote", "h2", "h3", "h4", "h5", "h6", "th", "td")
 SCHEMES = {"http", "https", "mailto"}
 REL = "nofollow noopener noreferrer"
 

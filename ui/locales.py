@@ -1,0 +1,48 @@
+"""Languages: catalogues read from .po files at the start, and the direction of each language's writing."""
+
+import gettext
+from functools import lru_cache
+from io import BytesIO
+from pathlib import Path
+
+from babel import Locale
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+
+FOLDER = Path(__file__).parent / "locale"
+DOMAIN = "commons"
+SOURCE_LANGUAGE = "en"
+
+
+def catalogue_path(language: str) -> Path:
+    """Return where the words of a language lie."""
+    return FOLDER / language / "LC_MESSAGES" / f"{DOMAIN}.po"
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages that have a catalogue, the source language first."""
+    found = {path.parent.parent.name for path in FOLDER.glob(f"*/LC_MESSAGES/{DOMAIN}.po")}
+    return (SOURCE_LANGUAGE, *sorted(found - {SOURCE_LANGUAGE}))
+
+
+def choose_language(accept_language: str, wish: str = "") -> str:
+    """Return the language to speak: the person's own wish, else the first that their browser names and we have."""
+    known = languages()
+    asked = [wish, *(part.partition(";")[0].strip() for part in accept_language[:200].split(","))]
+    return next((tag for name in asked if (tag := name.partition("-")[0].lower()) in known), SOURCE_LANGUAGE)
+
+
+@lru_cache
+def translations(language: str) -> gettext.NullTranslations:
+    """Return a language's words; what is not translated yet stays in the source language."""
+    with catalogue_path(language).open("rb") as file:
+        catalogue = read_po(file, locale=language, domain=DOMAIN)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return gettext.GNUTranslations(compiled)
+
+
+def direction(language: str) -> str:
+    """Return "ltr" or "rtl"."""
+    return Locale.parse(language).text_direction

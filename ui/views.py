@@ -1,0 +1,365 @@
+"""What pages show: plain records that handlers fill from the read model and templates read.
+
+No template sees a row of the store or a change. Times are milliseconds since the epoch as their authors claimed them,
+keys are ``did:key:…`` texts (quilt blocks are drawn from them), addresses within the node are complete paths, and
+anything of type Markup was made safe by ui/markup.py.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from markupsafe import Markup
+
+from ui.markup import Difference
+
+Sending = Literal["waiting", "sending", "shared"]
+Nearness = Literal["here", "connected", "away"]
+NOTHING = Markup("")
+
+
+@dataclass(frozen=True, slots=True)
+class PersonRef:
+    """A person as named beside what they did."""
+
+    name: str
+    key: str
+    url: str
+    is_me: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NavItem:
+    """One area that exists: its icon is a name in icons.svg; ``count`` is what is new to the reader there."""
+
+    label: str
+    url: str
+    icon: str = ""
+    is_current: bool = False
+    count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceNode:
+    """A space in the tree of the rail, with the spaces nested in it."""
+
+    name: str
+    key: str
+    url: str
+    is_current: bool = False
+    new_count: int = 0
+    children: tuple["SpaceNode", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStatus:
+    """How this node stands: how many neighbours are reached and when something last went to or fro."""
+
+    neighbours: int
+    last_exchange_ms: int | None
+    last_exchange_with: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One sentence at the head of a page, about what was just done or what should be known."""
+
+    kind: Literal["done", "note", "warning"]
+    words: str
+    link_url: str = ""
+    link_words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameView:
+    """What stands around every page. ``live_url`` is empty where a page does not follow along."""
+
+    home: SpaceNode
+    me: PersonRef
+    nav: tuple[NavItem, ...]
+    spaces: tuple[SpaceNode, ...]
+    status: NodeStatus
+    form_token: str
+    search_url: str
+    theme: Literal["", "light", "dark"] = ""
+    shortcuts_are_on: bool = True
+    live_url: str = ""
+    notice: Notice | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FormView:
+    """A form's state: what stands in its fields, and what is wrong with them, by field name; "" is the whole form."""
+
+    action: str
+    values: Mapping[str, str] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ComposerView:
+    """Where one writes. ``place`` names the draft; ``readers`` is how many people will be able to read it.
+
+    ``is_shared`` is set once, on the answer to a successful Share: the kept draft is then cleared.
+    """
+
+    form: FormView
+    place: str
+    space_name: str
+    readers: int
+    author_key: str
+    is_shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceView:
+    """The head of a space's pages; ``member_keys`` are sewn together into its strip."""
+
+    name: str
+    key: str
+    description: str
+    url: str
+    invite_url: str
+    people_count: int
+    member_keys: tuple[str, ...]
+    tabs: tuple[NavItem, ...]
+    parents: tuple[NavItem, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFrom:
+    """Where an imported post came from: its old address (may be empty) and date."""
+
+    address: str
+    original_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PostActions:
+    """Addresses of what the reader may do with a post; an empty one is not offered."""
+
+    reply: str = ""
+    edit: str = ""
+    retract: str = ""
+    history: str = ""
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PostView:
+    """A post or a reply as one reader sees it.
+
+    ``sending`` is "waiting" within the ten seconds of undo (``undo_seconds`` are left), "sending" once signed and
+    not yet with any neighbour, then "shared" with ``reached`` neighbours known to hold it. ``depth`` counts from
+    0 for the thread's first post. ``why`` says why a ranked item is shown; empty in lists by time.
+    """
+
+    id: str
+    author: PersonRef
+    time_ms: int
+    text_html: Markup
+    thread_url: str
+    reply_count: int = 0
+    depth: int = 0
+    reached: int = 0
+    sending: Sending = "shared"
+    undo_seconds: int = 0
+    is_new: bool = False
+    is_mine: bool = False
+    edited_ms: int | None = None
+    is_retracted: bool = False
+    is_future_dated: bool = False
+    imported: ImportedFrom | None = None
+    space: NavItem | None = None
+    why: str = ""
+    actions: PostActions = PostActions()
+
+
+@dataclass(frozen=True, slots=True)
+class FeedView:
+    """Posts by time, newest first. ``new_since_ms`` draws the unread line before the first new one."""
+
+    place: str
+    fragment_url: str
+    posts: tuple[PostView, ...]
+    new_count: int = 0
+    new_since_ms: int | None = None
+    older_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadView:
+    """A post with its replies in the order they are read, each with its depth."""
+
+    place: str
+    fragment_url: str
+    posts: tuple[PostView, ...]
+    composer: ComposerView
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceView:
+    """One installation of a person; ``withdraw_url`` is empty where the reader may not withdraw it."""
+
+    name: str
+    key: str
+    added_ms: int
+    last_seen_ms: int | None = None
+    is_this: bool = False
+    is_withdrawn: bool = False
+    withdraw_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PersonView:
+    """A member of a space. ``words`` are read aloud to be sure of a key."""
+
+    ref: PersonRef
+    nearness: Nearness
+    joined_ms: int
+    last_seen_ms: int | None = None
+    invited_by: PersonRef | None = None
+    about_html: Markup = NOTHING
+    words: tuple[str, ...] = ()
+    devices: tuple[DeviceView, ...] = ()
+    is_founder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """A node we exchange with, and how the last time went."""
+
+    person: PersonRef
+    device_name: str
+    nearness: Nearness
+    way: str
+    last_exchange_ms: int | None
+    received: int = 0
+    sent: int = 0
+    last_error: str = ""
+    retry_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One change on the public log; ``reason`` is why it was refused, empty if it has effect."""
+
+    id: str
+    time_ms: int
+    author: PersonRef
+    kind: str
+    summary: str
+    seq: int
+    size_bytes: int
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InviteView:
+    """An invitation that can still be used, or was withdrawn; ``qr`` is its drawing."""
+
+    link: str
+    qr: Markup
+    made_ms: int
+    expires_ms: int
+    uses: int
+    used: int
+    withdraw_url: str = ""
+    is_withdrawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InviteOffer:
+    """What an invitation says, shown before one joins."""
+
+    space_name: str
+    space_key: str
+    inviter: PersonRef
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOffer:
+    """A link that makes another laptop a device of the same person."""
+
+    link: str
+    qr: Markup
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """How the person's key is kept. ``words`` is empty unless they asked to see them (``shown``)."""
+
+    passphrase: FormView
+    key_is_locked: bool
+    show_url: str
+    hide_url: str
+    words: tuple[str, ...] = ()
+    shown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionView:
+    """One version of the space's page or of a post."""
+
+    author: PersonRef
+    time_ms: int
+    url: str
+    restore_url: str = ""
+    is_current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PageView:
+    """The space's page in one of its four faces: read, edit, list of versions, one version against the one before."""
+
+    face: Literal["view", "edit", "history", "compare"]
+    title: str
+    url: str
+    edit_url: str
+    history_url: str
+    body_html: Markup = NOTHING
+    form: FormView | None = None
+    revisions: tuple[RevisionView, ...] = ()
+    compared: RevisionView | None = None
+    differences: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """Something found, and why: the words around what matched, as plain text."""
+
+    kind: str
+    title: str
+    excerpt: str
+    url: str
+    author: PersonRef
+    time_ms: int
+    space_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far an import has come; ``total`` is None while the archive is still being read."""
+
+    name: str
+    state: Literal["reading", "running", "stopped", "done"]
+    done: int
+    total: int | None
+    already_there: int = 0
+    skipped: tuple[tuple[str, int], ...] = ()
+    stop_url: str = ""
+    resume_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """What went wrong, whose turn it is and the ways on. ``words`` of a refusal are the rule's own."""
+
+    status: int
+    heading: str
+    words: str
+    ways: tuple[NavItem, ...] = ()
+    reference: str = ""
