@@ -74,7 +74,7 @@ async def invite(road: Road, space: Space, offer: Offer) -> tuple[Ticket, str]:
 
 async def withdraw(road: Road, space: Space, key: bytes) -> Change:
     """Withdraw an invitation of this device's."""
-    require(key not in space.law.withdrawn, "This invitation was withdrawn already.")
+    require((road.device.public, key) not in space.law.withdrawn, "This invitation was withdrawn already.")
     return await road.submit(space, WithdrawTicket(key))
 
 
@@ -127,7 +127,7 @@ def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:
 
 def uses_left(space: Space, terms: Terms) -> int:
     """Return how many may still come in by a ticket."""
-    return max(0, terms.uses - space.law.uses.get(terms.key, 0)) if terms.key not in space.law.withdrawn else 0
+    return 0 if space.law.is_withdrawn(terms) else max(0, terms.uses - space.law.uses(terms))
 
 
 __all__ = [

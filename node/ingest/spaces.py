@@ -86,7 +86,7 @@ class Space:
     saved_pasts: int = 1
 
     def __post_init__(self) -> None:
-        self.law = Law(self.history.pasts)
+        self.law = Law(self.history.pasts, self.id)
 
     @property
     def id(self) -> bytes:

@@ -12,9 +12,11 @@ from typing import Any
 from crdt.history import Pasts
 from identity.certificates import SLOTS, Certificate, read_certificate
 from identity.errors import CommonsError, Refused
-from identity.tickets import Terms, check_proof, read_terms
+from identity.tickets import Terms, Ticket, check_proof, read_terms
 from node.domain.area import require
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace, WithdrawTicket
+
+TicketId = tuple[bytes, bytes]  # the device that issued it and its key: the key alone anybody could name again
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +55,15 @@ class Join:
 
 @dataclass(slots=True)
 class Law:
-    """What the law of one space amounts to."""
+    """What the law of one space amounts to; `space` is the id of its founding change."""
 
     pasts: Pasts
+    space: bytes
     founding: LawChange | None = None
     grants: dict[bytes, list[Grant]] = field(default_factory=dict)
     joins: dict[bytes, Join] = field(default_factory=dict)
-    uses: dict[bytes, int] = field(default_factory=dict)
-    withdrawn: set[bytes] = field(default_factory=set)
+    _uses: dict[TicketId, int] = field(default_factory=dict)
+    withdrawn: set[TicketId] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
 
     # -- questions ------------------------------------------------------------------------------------------------
@@ -88,14 +91,22 @@ class Law:
         """Return the knocks with a ticket of this device that nobody answered yet."""
         return (join for join in self.joins.values() if not join.admitted and join.terms.inviter == inviter)
 
+    def uses(self, ticket: Terms | Ticket) -> int:
+        """Return how many were let in by a ticket."""
+        return self._uses.get((ticket.inviter, ticket.key), 0)
+
+    def is_withdrawn(self, ticket: Terms | Ticket) -> bool:
+        """Tell whether the device that issued a ticket withdrew it."""
+        return (ticket.inviter, ticket.key) in self.withdrawn
+
     def ticket_holds(self, terms: Terms, now_ms: int) -> None:
         """A ticket lets in until it is withdrawn, used up or expired.
 
         Raises:
             Refused: saying which.
         """
-        require(terms.key not in self.withdrawn, "This invitation was withdrawn.")
-        require(self.uses.get(terms.key, 0) < terms.uses, "This invitation was used up.")
+        require(not self.is_withdrawn(terms), "This invitation was withdrawn.")
+        require(self.uses(terms) < terms.uses, "This invitation was used up.")
         require(now_ms <= terms.expires_ms, "This invitation has expired.")
 
     # -- judging ----------------------------------------------------------------------------------------------------
@@ -112,6 +123,19 @@ class Law:
             return False
         return True
 
+    def withdraw(self, ticket: TicketId) -> None:
+        """End a ticket."""
+        self.withdrawn.add(ticket)
+
+    def use(self, terms: Terms) -> None:
+        """Count an admission by a ticket."""
+        self._uses[terms.inviter, terms.key] = self.uses(terms) + 1
+
+    def slots_taken(self, person: bytes, past: int) -> set[int]:
+        """Return the slots of a person's devices that were granted within a past."""
+        theirs = (grant for grants in self.grants.values() for grant in grants if grant.person == person)
+        return {grant.slot for grant in theirs if self.pasts.includes(past, grant.number)}
+
     def grant(self, change: LawChange, certificate: Certificate, inviter: bytes | None) -> None:
         """Let a device act for its person from this change on."""
         granted = Grant(certificate.device, certificate.person, certificate.slot, change.number, change.time, inviter)
@@ -120,7 +144,7 @@ class Law:
 
 def found_space(law: Law, change: LawChange) -> None:
     """The one change that begins a space makes its author the first member."""
-    require(law.founding is None, "a space is founded once")
+    require(change.id == law.space, "a space is founded once, by the change that names it")
     certificate = read_certificate(change.command.certificate)
     require(certificate.device == change.author, "the founder's certificate names another device")
     law.founding = change
@@ -132,6 +156,7 @@ def join_space(law: Law, change: LawChange) -> None:
     command: JoinSpace = change.command
     require(change.seq == 1, "a knock is the first change of a log")
     terms = read_terms(command.terms, command.terms_signature)
+    require(terms.space == law.space, "this ticket is for another space")
     check_proof(terms, command.proof, command.person, change.author)
     if terms.purpose == "member":
         certificate = read_certificate(command.certificate)
@@ -145,7 +170,7 @@ def admit_member(law: Law, change: LawChange) -> None:
     join = _answered(law, change, "member")
     terms = join.terms
     law.ticket_holds(terms, change.time)
-    law.uses[terms.key] = law.uses.get(terms.key, 0) + 1
+    law.use(terms)
     join.admitted = True
     law.grant(change, read_certificate(join.change.command.certificate), law.person_of(change.author))
 
@@ -157,10 +182,10 @@ def certify_device(law: Law, change: LawChange) -> None:
     certificate = read_certificate(change.command.certificate)
     holds = mine is not None and certificate.person == mine.person and certificate.device == join.change.author
     require(holds, "a device is added by its own person, to its own person")
-    slots = {grant.slot for devices in law.grants.values() for grant in devices if grant.person == certificate.person}
-    require(certificate.slot < SLOTS and certificate.slot not in slots, "this person's slot is taken")
+    taken = law.slots_taken(certificate.person, change.past)
+    require(certificate.slot < SLOTS and certificate.slot not in taken, "this person's slot is taken")
     law.ticket_holds(join.terms, change.time)
-    law.uses[join.terms.key] = law.uses.get(join.terms.key, 0) + 1
+    law.use(join.terms)
     join.admitted = True
     law.grant(change, certificate, None)
 
@@ -168,7 +193,7 @@ def certify_device(law: Law, change: LawChange) -> None:
 def withdraw_ticket(law: Law, change: LawChange) -> None:
     """A device withdraws a ticket; it binds the admissions of that same device only."""
     require(law.in_standing(change.author, change.past), "only a member withdraws a ticket")
-    law.withdrawn.add(change.command.ticket)
+    law.withdraw((change.author, change.command.ticket))
 
 
 def _answered(law: Law, change: LawChange, purpose: str) -> Join:
