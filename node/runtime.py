@@ -61,6 +61,7 @@ class Node:
         self.neighbours: Neighbours
         self.transport: Transport | None = None
         self.discovery: Discovery | None = None
+        self.wants_network = False
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._network: asyncio.Task[None] | None = None
@@ -84,14 +85,27 @@ class Node:
             raise
 
     async def unlock(self, passphrase: str | None) -> None:
-        """Open the keys and everything that needs them."""
-        await self._begin(keyring.open_keyring(self.folder, passphrase))
+        """Open the keys and everything that needs them.
+
+        A folder that turns out to be a restored backup, or a copy, becomes a new device before it writes anything.
+        """
+        ring = keyring.open_keyring(self.folder, passphrase)
+        device = ring.keys.device.public
+        heads = await self.database.read(lambda db: queries.own_heads(db, device))
+        reason = keyring.why_restored(self.folder, device, heads)
+        if reason is not None:
+            logger.warning("folder was restored or copied, the device key is renewed reason=%s", reason)
+            slots = await self.database.read(lambda db: queries.count_own_devices(db, ring.keys.person))
+            ring.renew_device(slots, self.clock_ms())
+        else:
+            keyring.begin(self.folder, device, heads)
+        await self._begin(ring)
 
     async def _begin(self, ring: Keyring) -> None:
         self.keyring = ring
         keys = ring.keys
         person = keys.person or keys.device.public
-        self.road = Road(self.database, Vault(keys.device), keys.device, person, self.clock_ms)
+        self.road = Road(self.database, Vault(keys.device, keys.retired), keys.device, person, self.clock_ms)
         await self.road.open()
         self.keeper = Keeper(self.road)
         self.syncer = Syncer(keys.device.public, self.keeper, time.monotonic)
@@ -99,6 +113,8 @@ class Node:
         self.neighbours = Neighbours(self.syncer, self.clock_ms, time.monotonic)
         self.road.heard.append(self._heard)
         self._keep(self._sign_pending())
+        if self.wants_network:
+            await self.start_network()
 
     @property
     def is_ready(self) -> bool:
@@ -137,6 +153,9 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.keyring is not None:
             await self.keeper.save_reach()
+            device = self.road.device.public
+            heads = await self.database.read(lambda db: queries.own_heads(db, device))
+            keyring.note_heads(self.folder, heads)
         await self.database.close()
 
     # -- spaces ----------------------------------------------------------------------------------------------------
@@ -212,6 +231,13 @@ class Node:
         await self._start_transport()
         self._network = asyncio.get_running_loop().create_task(self._watch(), name="network")
 
+    async def start_network_when_ready(self) -> None:
+        """Start the network now, or as soon as somebody has said their name."""
+        if self.is_ready:
+            await self.start_network()
+        else:
+            self.wants_network = True
+
     async def _start_transport(self) -> None:
         assert self.keyring is not None  # noqa: S101 - there is somebody by now
         self.transport = Transport(self.keyring.keys.device.seed, self.neighbours.serve, self._gossip)
@@ -261,12 +287,14 @@ class Node:
     # -- tasks ----------------------------------------------------------------------------------------------------
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> None:
-        async def run() -> None:
-            try:
-                await work
-            except CommonsError as error:
-                logger.warning("task failed error=%s", error)
-
-        task = asyncio.get_running_loop().create_task(run())
+        task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, CommonsError):
+            logger.warning("task failed error=%s", error)
+        elif error is not None:
+            logger.error("task failed", exc_info=error)

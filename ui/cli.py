@@ -1,2 +1,162 @@
-def main() -> int:
-    return 0
+"""The command line. Nothing heavy is imported before a command needs it, so that `commons --help` answers at once."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+EPILOG = """\
+first steps:
+  commons                       start the node and open it in the browser
+  commons init Amina            say your name, here in the terminal
+  commons found "Garden"        found a space, then: commons invite
+  commons join commons:join/…   join one with an invite link
+  commons post "Hello!"         say something
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of every command."""
+    parser = argparse.ArgumentParser(
+        prog="commons", description="A community on your own laptops: posts, a map, decisions. No server, no owner.",
+        epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument("--home", type=Path, metavar="DIR", help="the node's folder (or set COMMONS_HOME)")
+    shared.add_argument("--json", action="store_true", help="answer in JSON, for other programs")
+    commands = parser.add_subparsers(dest="command", metavar="command")
+
+    def add(name: str, about: str, *arguments: tuple[tuple[str, ...], dict[str, Any]]) -> None:
+        command = commands.add_parser(name, help=about, description=about, parents=[shared])
+        for flags, options in arguments:
+            command.add_argument(*flags, **options)
+
+    _add_daily(add)
+    _add_upkeep(add)
+    return parser
+
+
+Add = Callable[..., None]
+_SPACE = (("--space",), {"default": "-", "help": "which space, by name or id; not needed if you are in one only"})
+
+
+def _add_daily(add: Add) -> None:
+    add(
+        "run",
+        "Start the node and open it in the browser.",
+        (("--no-browser",), {"action": "store_true", "help": "only serve; the address is printed"}),
+        (("--port",), {"type": int, "help": "the port of the pages on this machine (8470; 0: any)"}),
+        (("--listen",), {"action": "append", "help": "where neighbours may call, such as /ip4/0.0.0.0/tcp/4001"}),
+        (("--no-discovery",), {"action": "store_true", "help": "do not look for neighbours on the local network"}),
+    )
+    add(
+        "init",
+        "Say your name: makes your keys in the node's folder.",
+        (("name",), {"help": "what people may call you"}),
+        (("--passphrase",), {"action": "store_true", "help": "ask for a passphrase that seals the key file"}),
+    )
+    add("found", "Found a space.", (("name",), {"help": "the name of the space"}))
+    add("spaces", "List your spaces.")
+    add(
+        "invite",
+        "Make an invite link for a space.",
+        _SPACE,
+        (("--uses",), {"type": int, "default": 1, "help": "how many people it lets in (1)"}),
+        (("--days",), {"type": int, "default": 7, "help": "how many days it lasts (7)"}),
+        (("--withdraw",), {"metavar": "KEY", "help": "withdraw an invitation instead"}),
+        (("--list",), {"action": "store_true", "help": "list the invitations you made instead"}),
+    )
+    add("join", "Join a space with an invite link.", (("link",), {"help": "the link, commons:join/…"}))
+    add(
+        "post",
+        "Write a post, or answer one.",
+        (("text",), {"help": "the post, in Markdown; - reads it from a pipe"}),
+        _SPACE,
+        (("--reply-to",), {"metavar": "POST", "help": "the id of the post to answer"}),
+    )
+    add(
+        "feed",
+        "Read the newest posts.",
+        _SPACE,
+        (("--limit",), {"type": int, "default": 20, "help": "how many (20)"}),
+        (("--search",), {"metavar": "WORDS", "help": "show the posts that hold these words instead"}),
+    )
+    add(
+        "peers",
+        "List the neighbours this node knows.",
+        (("--dial",), {"metavar": "ADDRESS", "help": "tell the node where a neighbour may be found instead"}),
+    )
+
+
+def _add_upkeep(add: Add) -> None:
+    add(
+        "import",
+        "Bring your past: a Mastodon export, an ActivityStreams outbox, or JSON Lines.",
+        (("file",), {"type": Path, "help": "the archive or file"}),
+        _SPACE,
+        (("--include-direct",), {"action": "store_true", "help": "also posts that were meant for a few people only"}),
+    )
+    add(
+        "export",
+        "Write everything you can read in a space to a file of JSON Lines.",
+        _SPACE,
+        (("file",), {"type": Path, "help": "where to write"}),
+    )
+    add("status", "Say how the node is.")
+    add("verify", "Check every signature and fold anew, and print the digests.", _SPACE)
+    add("rebuild", "Make everything that is shown anew from the log.", _SPACE)
+    add("doctor", "Look for what is wrong with the folder, and say the way out.")
+    add(
+        "config",
+        "Show or change settings.",
+        (("setting",), {"nargs": "*", "metavar": "KEY=VALUE", "help": "what to change"}),
+    )
+    add(
+        "restore",
+        "Put keys back: from the backup file beside them, or from your recovery phrase.",
+        (("--backup",), {"action": "store_true", "help": "use keys.backup"}),
+        (("--phrase",), {"action": "store_true", "help": "ask for the 24 words"}),
+    )
+    add(
+        "bench",
+        "Measure this node beside its floors; prints JSON.",
+        (("--quick",), {"action": "store_true", "help": "fewer and smaller runs"}),
+    )
+    add("test", "Run all tests; more arguments go to pytest.", (("arguments",), {"nargs": "*", "help": "for pytest"}))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code: 0 done, 1 refused or failed, 2 not understood."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["test"] and not {"-h", "--help"} & set(arguments[1:2]):
+        return _test(arguments[1:])
+    parser = build_parser()
+    options = parser.parse_args(arguments or ["run"])
+    if options.command is None:
+        options = parser.parse_args([*arguments, "run"])
+    from ui import commands
+
+    try:
+        return commands.run(options)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    except commands.EXPECTED as error:
+        if options.json:
+            print(json.dumps({"error": str(error), "kind": type(error).__name__}))
+        else:
+            print(f"commons: {error}", file=sys.stderr)
+        return 1
+
+
+def _test(arguments: list[str]) -> int:
+    import pytest
+
+    return int(pytest.main(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

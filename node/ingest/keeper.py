@@ -107,6 +107,12 @@ class Keeper:
         key = (space, peer)
         self.reach[key] = max(seq, self.reach.get(key, 0))
 
+    def reached_by(self, space: bytes, device: bytes, seq: int) -> int:
+        """Return how many neighbours hold this device's own log up to a sequence number; 0 for other devices."""
+        if device != self.road.device.public:
+            return 0
+        return sum(held >= seq for (where, _), held in self.reach.items() if where == space)
+
     async def save_reach(self) -> None:
         """Write down how far own posts have travelled."""
         me = self.road.device.public

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from crdt.change import PUBLIC, Change, Header, decode_change, digest, encode_change
+from crdt.change import PUBLIC, Change, Header, change_id, decode_change, digest, encode_change, encode_header
 from crdt.history import Accepted, History, Log, Parent, Pasts
 from node.store.bulk import insert_many
 
@@ -250,6 +250,11 @@ def _as_change(
         size,
     )
     return Change(id_, signature, header, body)
+
+
+def id_of(change: Change) -> bytes:
+    """Compute a change's id from its bytes as they lie in the log."""
+    return change_id(change.signature, encode_header(change.header))
 
 
 def read_erasers(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, Change]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _POST = (
-    "SELECT change.id, post.number, post.time, log.person, log.author, text, thread, parent, post.media, edited,"
+    "SELECT change.id, post.number, post.time, log.person, log.author, post.text, thread, parent, post.media, edited,"
     " versions, retracted, published, address, change.seq, post.log,"
     " (SELECT count(*) FROM post reply WHERE reply.thread = change.id),"
     " (SELECT title FROM document WHERE document.space = post.space AND document.owner = log.person)"
@@ -153,6 +153,18 @@ def setting(connection: sqlite3.Connection, name: str) -> str | None:
     """Return a setting of the node that its pages keep."""
     row = connection.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
     return row[0] if row else None
+
+
+def own_heads(connection: sqlite3.Connection, device: bytes) -> dict[str, int]:
+    """Return how far a device's own logs go, by the space's id in hex."""
+    sql = "SELECT hex(space.id), seq FROM log JOIN space ON space.no = log.space WHERE author = ?"
+    return {space.lower(): seq for space, seq in connection.execute(sql, (device,))}
+
+
+def count_own_devices(connection: sqlite3.Connection, person: bytes | None) -> int:
+    """Return how many devices of a person have logs here, at most 15: the slot of the next one."""
+    sql = "SELECT count(DISTINCT author) FROM log WHERE person = ?"
+    return min(15, int(connection.execute(sql, (person,)).fetchone()[0]))
 
 
 def keep_setting(connection: sqlite3.Connection, name: str, value: str) -> None:

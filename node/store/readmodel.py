@@ -45,6 +45,14 @@ def drop_tables(connection: sqlite3.Connection) -> None:
     connection.executescript(_TABLES)
 
 
+def forget_space(connection: sqlite3.Connection, space: int) -> None:
+    """Throw the rows of one space away."""
+    old = connection.execute("SELECT number, text FROM post WHERE space = ?", (space,)).fetchall()
+    connection.executemany("INSERT INTO search(search, rowid, text) VALUES('delete', ?, ?)", old)
+    for table in ("post", "document", "about"):
+        connection.execute(f"DELETE FROM {table} WHERE space = ?", (space,))
+
+
 def add_posts(connection: sqlite3.Connection, rows: Sequence[Post]) -> None:
     """Add rows that are not there yet."""
     insert_many(connection, "post", _POST_COLUMNS, rows)

@@ -1,7 +1,9 @@
 """The secrets of spaces at rest: sealed with a key that the device's own key gives, so a passphrase covers them too."""
 
+import contextlib
 import itertools
 import sqlite3
+from collections.abc import Sequence
 from hashlib import blake2b
 
 import nacl.exceptions
@@ -14,13 +16,13 @@ from identity.keys import SigningKey
 class Vault:
     """Seals and opens the secrets kept in the database, and numbers them."""
 
-    def __init__(self, device: SigningKey) -> None:
-        self._box = SecretBox(blake2b(b"", key=device.seed, person=b"commons/vault/1", digest_size=32).digest())
+    def __init__(self, device: SigningKey, retired: Sequence[SigningKey] = ()) -> None:
+        self._boxes = [_box(key) for key in (device, *retired)]
         self._numbers = itertools.count(1)
 
     def seal(self, secret: bytes) -> bytes:
         """Return a secret as it may lie on disk."""
-        return bytes(self._box.encrypt(secret))
+        return bytes(self._boxes[0].encrypt(secret))
 
     def open(self, sealed: bytes) -> bytes:
         """Open what `seal` closed.
@@ -28,10 +30,10 @@ class Vault:
         Raises:
             StoreError: if another device's folder was put in place of this one's.
         """
-        try:
-            return self._box.decrypt(sealed)
-        except nacl.exceptions.CryptoError as error:
-            raise StoreError("the secrets in this folder belong to another device's key file") from error
+        for box in self._boxes:
+            with contextlib.suppress(nacl.exceptions.CryptoError):
+                return box.decrypt(sealed)
+        raise StoreError("the secrets in this folder belong to another device's key file")
 
     def next_number(self) -> int:
         """Return a number for one more secret."""
@@ -41,3 +43,7 @@ class Vault:
         """Number new secrets after those in the database."""
         last = connection.execute("SELECT coalesce(max(no), 0) FROM secret").fetchone()[0]
         self._numbers = itertools.count(last + 1)
+
+
+def _box(key: SigningKey) -> SecretBox:
+    return SecretBox(blake2b(b"", key=key.seed, person=b"commons/vault/1", digest_size=32).digest())

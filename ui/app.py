@@ -1,0 +1,95 @@
+"""The web application of one node: pages, live updates and the JSON API, on this machine only."""
+
+import asyncio
+import json
+import logging
+import secrets
+import socket
+import time
+from pathlib import Path
+
+from aiohttp import web
+
+from identity.errors import ConfigError
+from node.runtime import Node
+from ui.api import add_api
+from ui.assets import Assets, serve_assets
+from ui.client import API_FILE
+from ui.guards import protect
+from ui.patterns import serve_patterns
+from ui.session import Gate, write_opening_file, write_private
+from ui.templating import Templates
+
+logger = logging.getLogger(__name__)
+OPENING_FILE = "open.html"
+MAX_UPLOAD_BYTES = 1024 * 1024
+SHUTDOWN_S = 2.0
+
+
+class Site:
+    """The pages of a running node: `url` is where they are, `opening_file` lets one browser in."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+        self._token = secrets.token_urlsafe(32)
+        self.gate = Gate(secrets.token_bytes(32), self._token, time.time)
+        self.port = 0
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Return the address of the pages."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def opening_file(self) -> Path:
+        """Return the private file that lets one browser in, once."""
+        return self.node.folder / OPENING_FILE
+
+    async def start(self) -> None:
+        """Serve on 127.0.0.1.
+
+        Raises:
+            ConfigError: if the port is taken.
+        """
+        listener = _listen(self.node.config.web_port)
+        self.port = listener.getsockname()[1]
+        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_S)
+        await self._runner.setup()
+        await web.SockSite(self._runner, listener).start()
+        api = json.dumps({"port": self.port, "token": self._token})
+        await asyncio.to_thread(write_private, self.node.folder / API_FILE, api)
+        self.let_in()
+
+    def let_in(self) -> None:
+        """Write a fresh opening file."""
+        write_opening_file(self.opening_file, self.url, self.gate.new_opening_key())
+
+    def _application(self) -> web.Application:
+        app = web.Application(client_max_size=MAX_UPLOAD_BYTES)
+        protect(app, self.gate, self.port)
+        serve_assets(app, Assets.read())
+        add_api(app, self.node)
+        return app
+
+    async def stop(self) -> None:
+        """Stop serving; nobody is let in any more."""
+        (self.node.folder / API_FILE).unlink(missing_ok=True)
+        self.opening_file.unlink(missing_ok=True)
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"port {port} is taken: is another node running? `commons run --port 0` takes any") from error
+    listener.listen(128)
+    return listener
+
+
+__all__ = ["Site", "Templates", "serve_patterns"]

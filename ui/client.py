@@ -1,0 +1,81 @@
+"""How the command line reaches a node: by its API while it runs, else by opening its folder."""
+
+import asyncio
+import http.client
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from identity.errors import NetworkError, Refused
+from node.config import load
+from node.runtime import Node
+from ui.operations import Operation, checked, perform, table
+
+API_FILE = "api.json"
+PREFIX = "/api/v1"
+TIMEOUT_S = 120.0
+
+
+def call(folder: Path, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Perform an operation on the node of a folder.
+
+    Raises:
+        Refused: in words for the member.
+        StoreError: if the folder cannot be opened.
+    """
+    running = read_api_file(folder)
+    if running is not None:
+        try:
+            return _over_http(running, table()[name], given)
+        except ConnectionError:
+            pass  # it was ended without tidying up; nobody has the folder
+    return asyncio.run(_opened(folder, name, given))
+
+
+def read_api_file(folder: Path) -> tuple[int, str] | None:
+    """Return the port and token of a running node's API, if its file is there."""
+    try:
+        found = json.loads((folder / API_FILE).read_text(encoding="utf-8"))
+        return int(found["port"]), str(found["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+async def _opened(folder: Path, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    node = Node(folder, load(folder))
+    await node.open()
+    try:
+        return await perform(node, name, given)
+    finally:
+        await node.close()
+
+
+def _over_http(running: tuple[int, str], op: Operation, given: Mapping[str, Any]) -> dict[str, Any]:
+    values = checked(op, given)
+    path, query, body = op.path, {}, {}
+    for param in op.params:
+        if param.name not in values:
+            continue
+        if param.where == "path":
+            path = path.replace(f"{{{param.name}}}", quote(str(values[param.name]), safe=""))
+        elif param.where == "query":
+            query[param.name] = values[param.name]
+        else:
+            body[param.name] = values[param.name]
+    address = f"{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
+    port, token = running
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
+    try:
+        headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        connection.request(op.method, address, json.dumps(body) if body else None, headers)
+        answer = connection.getresponse()
+        data: dict[str, Any] = json.loads(answer.read() or b"{}")
+    except (http.client.HTTPException, TimeoutError, ValueError) as error:
+        raise NetworkError(f"the running node did not answer: {error}") from error
+    finally:
+        connection.close()
+    if answer.status >= 400:
+        raise Refused(str(data.get("error", answer.reason)))
+    return data

@@ -1,0 +1,249 @@
+"""What each command of the CLI does."""
+
+import argparse
+import asyncio
+import getpass
+import json
+import logging
+import os
+import signal
+import sys
+import webbrowser
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from identity.errors import CommonsError, Refused
+from node import config as settings
+from node.runtime import Node
+from ui.client import call
+
+EXPECTED = (CommonsError, settings.SettingError)
+Options = argparse.Namespace
+Data = dict[str, Any]
+
+
+def run(options: Options) -> int:
+    """Run one command; returns the exit code."""
+    logging.basicConfig(level=os.environ.get("COMMONS_LOG", "WARNING"), format="%(levelname)s %(name)s %(message)s")
+    options.folder = options.home or settings.default_folder()
+    return _COMMANDS[options.command](options)
+
+
+def show(options: Options, data: Data, words: str) -> int:
+    """Print an answer: words for people, JSON for programs."""
+    print(json.dumps(data) if options.json else words)
+    return 0
+
+
+# -- running ----------------------------------------------------------------------------------------------------
+
+
+def run_node(options: Options) -> int:
+    """Start the node and serve until it is told to stop."""
+    return asyncio.run(_run_node(options))
+
+
+async def _run_node(options: Options) -> int:
+    from ui.app import Site
+
+    node = Node(options.folder, _wished(options))
+    await node.open(_ask_passphrase(options.folder))
+    site = Site(node)
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    try:
+        await site.start()
+        _announce(options, site, node)
+        await node.start_network_when_ready()
+        await stop.wait()
+    finally:
+        await site.stop()
+        await node.close()
+    return 0
+
+
+def _wished(options: Options) -> settings.Config:
+    wishes: dict[str, Any] = {}
+    if options.port is not None:
+        wishes["web_port"] = options.port
+    if options.listen:
+        wishes["listen"] = options.listen
+    if options.no_discovery:
+        wishes["discovery"] = False
+    return settings.changed(settings.load(options.folder), wishes)
+
+
+def _announce(options: Options, site: Any, node: Node) -> None:
+    data = {"url": site.url, "open": str(site.opening_file), "folder": str(options.folder)}
+    words = f"Your node is at {site.url} (this machine only).\nTo let a browser in, open {site.opening_file}\nStop with Ctrl-C."
+    show(options, data, words)
+    sys.stdout.flush()
+    if node.config.open_browser and not options.no_browser and not options.json:
+        webbrowser.open(site.opening_file.as_uri())
+
+
+def _ask_passphrase(folder: Path) -> str | None:
+    from identity import keyring
+
+    if not keyring.exists(folder) or not keyring.needs_passphrase(folder):
+        return None
+    return os.environ.get("COMMONS_PASSPHRASE") or getpass.getpass("Passphrase: ")
+
+
+# -- asking the node -------------------------------------------------------------------------------------------------
+
+
+def ask(options: Options, operation: str, /, **given: Any) -> Data:
+    """Perform an operation on the folder's node; parameters that are None are left out."""
+    return call(options.folder, operation, {key: value for key, value in given.items() if value is not None})
+
+
+def init(options: Options) -> int:
+    """Say your name."""
+    passphrase = None
+    if options.passphrase:
+        passphrase = os.environ.get("COMMONS_PASSPHRASE") or getpass.getpass("A passphrase for the key file: ")
+    data = ask(options, "init", name=options.name, passphrase=passphrase)
+    return show(options, data, f"Hello {data['name']}. Your keys are in {options.folder}.")
+
+
+def found(options: Options) -> int:
+    """Found a space."""
+    data = ask(options, "found", name=options.name)
+    return show(options, data, f"Founded {data['name']} ({data['id'][:8]}). Next: commons invite")
+
+
+def spaces(options: Options) -> int:
+    """List spaces."""
+    data = ask(options, "spaces")
+    lines = [f"{s['id'][:8]}  {s['name']}  {_space_state(s)}" for s in data["spaces"]]
+    return show(
+        options, data, "\n".join(lines) or 'You are in no space yet: commons found "A name", or commons join LINK'
+    )
+
+
+def _space_state(space: Data) -> str:
+    if space["state"] == "waiting":
+        return "waiting to be let in"
+    people = "1 person" if space["members"] == 1 else f"{space['members']} people"
+    return f"{people}, {space['changes']} changes, digest {space['digest']}"
+
+
+def invite(options: Options) -> int:
+    """Make, list or withdraw invitations."""
+    if options.withdraw:
+        data = ask(options, "withdraw", space=options.space, key=options.withdraw)
+        return show(options, data, "Withdrawn: nobody comes in by it any more.")
+    if options.list:
+        data = ask(options, "invitations", space=options.space)
+        lines = [
+            f"{t['key'][:8]}  {t['state']}, {t['used']} of {t['uses']} used, until {_day(t['expires'])}"
+            for t in data["invitations"]
+        ]
+        return show(options, data, "\n".join(lines) or "You have made no invitation yet.")
+    data = ask(options, "invite", space=options.space, uses=options.uses, days=options.days)
+    return show(options, data, f"{data['link']}\n\nLets in {data['uses']}, until {_day(data['expires'])}.")
+
+
+def _invitation_words(ticket: Data) -> str:
+    uses = f"{ticket['used']} of {ticket['uses']} used"
+    return f"{ticket['key'][:8]}  {ticket['state']}, {uses}, until {_day(ticket['expires'])}"
+
+
+def join(options: Options) -> int:
+    """Knock at a space."""
+    data = ask(options, "join", link=options.link)
+    return show(options, data, f"Knocked at {data['name']}. You are let in as soon as the inviter's node hears of it.")
+
+
+def post(options: Options) -> int:
+    """Write a post."""
+    text = sys.stdin.read() if options.text == "-" else options.text
+    data = ask(options, "post", space=options.space, text=text, parent=options.reply_to)
+    return show(options, data, f"Said, as {data['id'][:8]}.")
+
+
+def feed(options: Options) -> int:
+    """Read the newest posts, or search."""
+    if options.search:
+        data = ask(options, "search", words=options.search, space=None if options.space == "-" else options.space)
+    else:
+        data = ask(options, "feed", space=options.space, limit=options.limit)
+    return show(options, data, "\n\n".join(map(_post_words, data["posts"])) or "Nothing here yet.")
+
+
+def _post_words(post: Data) -> str:
+    text = "(taken back)" if post["retracted"] else post["text"]
+    more = f"  [{post['replies']} replies]" if post["replies"] else ""
+    return f"{post['name'] or post['person'][8:20]}, {_moment(post['time'])}  {post['id'][:8]}{more}\n{text}"
+
+
+def peers(options: Options) -> int:
+    """List neighbours, or tell of one."""
+    if options.dial:
+        data = ask(options, "dial", address=options.dial)
+        return show(options, data, "The node will try that address.")
+    data = ask(options, "peers")
+    lines = [f"{p['device'][8:20]}  {'connected' if p['connected'] else p['error'] or 'away'}" for p in data["peers"]]
+    return show(options, data, "\n".join(lines) or "No neighbours yet.")
+
+
+def status(options: Options) -> int:
+    """Say how the node is."""
+    data = ask(options, "status")
+    if not data["ready"]:
+        return show(options, data, f"Nobody has said their name in {data['folder']} yet: commons init NAME")
+    lines = [f"{data['name']}, in {data['folder']}", f"{data['neighbours']} neighbours connected"]
+    lines += [f"{space['name']}: {_space_state(space)}" for space in data["spaces"]]
+    return show(options, data, "\n".join(lines))
+
+
+def verify(options: Options) -> int:
+    """Check everything."""
+    data = ask(options, "verify", space=options.space)
+    lines = [*data["faults"], f"{data['changes']} changes, digest {data['digest']}, rows {data['rows']}"]
+    show(
+        options, data, "\n".join([*lines, "Everything fits." if data["good"] else "Something is wrong: commons doctor"])
+    )
+    return 0 if data["good"] else 1
+
+
+def rebuild(options: Options) -> int:
+    """Make the read model anew."""
+    data = ask(options, "rebuild", space=options.space)
+    return show(
+        options,
+        data,
+        f"Rebuilt; rows {data['rows']}, {'as before' if data['same'] else 'not as before: they were wrong'}.",
+    )
+
+
+def config(options: Options) -> int:
+    """Show or change settings."""
+    present = settings.load(options.folder)
+    wishes = dict(part.partition("=")[::2] for part in options.setting)
+    if any("=" not in part for part in options.setting):
+        raise Refused("say KEY=VALUE")
+    if wishes:
+        present = settings.changed(present, wishes)
+        settings.save(options.folder, present)
+    data = asdict(present)
+    return show(options, data, "\n".join(f"{key} = {value}" for key, value in data.items()))
+
+
+def _moment(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%Y-%m-%d")
+
+
+_COMMANDS: dict[str, Callable[[Options], int]] = {
+    "run": run_node, "init": init, "found": found, "spaces": spaces, "invite": invite, "join": join, "post": post,
+    "feed": feed, "peers": peers, "status": status, "verify": verify, "rebuild": rebuild, "config": config,
+}  # fmt: skip
