@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crdt.batch import Batch, decode_batch, encode_batch
+from crdt.batch import Batch, decode_batch, encode_batch, unbroken
 from crdt.change import ID_BYTES, LAW, Change, decode_change, verify_change
 from crdt.history import Accepted
 from crdt.sync import News
@@ -27,6 +27,7 @@ class Keeper:
         self.syncer: Syncer | None = None
         self.reach: dict[tuple[bytes, bytes], int] = {}
         self.met: dict[bytes, float] = {}
+        self.in_sync_spaces: set[bytes] = set()
         self.inviters: dict[bytes, bytes] = {}
         road.heard.append(self.heard)
 
@@ -126,6 +127,7 @@ class Keeper:
     def in_sync(self, space: bytes, peer: bytes) -> None:
         """Note that a peer holds the same as this node: its own log too."""
         self.met[peer] = time.time()
+        self.in_sync_spaces.add(space)
         log = self.spaces[space].history.logs.get(self.road.device.public)
         if log is not None:
             self.reached(space, peer, log.seq)
@@ -139,7 +141,7 @@ def _fitting(changes: Sequence[Change]) -> list[Change]:
     """Return as many changes as a portion holds, one at least."""
     size = 0
     part: list[Change] = []
-    for change in changes:
+    for change in unbroken(changes):
         size += 400 + len(change.body or b"")
         if part and size > PORTION_BYTES:
             break

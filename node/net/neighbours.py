@@ -1,6 +1,7 @@
 """The peers a node knows: who is near, what was exchanged, whom to call again and when."""
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections.abc import Callable, Coroutine, Iterable
@@ -56,6 +57,7 @@ class Neighbours:
         self.known: dict[bytes, Neighbour] = {}
         self.changed: Callable[[], None] = lambda: None
         self._caller: Caller | None = None
+        self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -85,11 +87,13 @@ class Neighbours:
             if found is not None and text not in found.addresses:
                 found.addresses = [text, *found.addresses][:MAX_ADDRESSES]
                 found.next_call, found.pause_s = 0.0, FIRST_PAUSE_S
+                self._wake.set()
 
     def try_again(self) -> None:
         """Call everybody soon: the network changed, or there is a new space to have in common."""
         for neighbour in self.known.values():
             neighbour.next_call, neighbour.pause_s = 0.0, FIRST_PAUSE_S
+        self._wake.set()
 
     def connected(self) -> list[Neighbour]:
         """Return who is connected now."""
@@ -115,7 +119,9 @@ class Neighbours:
                     calling += 1
                     neighbour.calling = True
                     self._start(self._call(neighbour))
-            await asyncio.sleep(TICK_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), TICK_S)
+            self._wake.clear()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

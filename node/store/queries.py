@@ -92,6 +92,11 @@ def replies(connection: sqlite3.Connection, thread: bytes) -> list[PostLine]:
     return [PostLine(*row) for row in connection.execute(sql, (thread,))]
 
 
+def count_posts(connection: sqlite3.Connection, space: int) -> int:
+    """Return how many posts a space holds here."""
+    return int(connection.execute("SELECT count(*) FROM post WHERE space = ?", (space,)).fetchone()[0])
+
+
 def by_person(connection: sqlite3.Connection, space: int, person: bytes, limit: int) -> list[PostLine]:
     """Return a person's newest posts and replies."""
     sql = (
