@@ -5,6 +5,7 @@ Every variable that a template names must be given (StrictUndefined), and everyt
 
 import gettext
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -24,6 +25,10 @@ from ui.markup import excerpt, rendered
 from ui.quilt import quilt, strip
 
 FOLDER = Path(__file__).parent / "templates"
+WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f]+\Z", re.IGNORECASE)
+FAR_S = 100_000_000_000
+"""Three thousand years: whoever claims more has a broken clock."""
+
 JUST_NOW_S = 45
 REGIONS = {"en": "en_GB"}
 """Whose habits of writing dates a language without a region follows: day before month, 24 hours."""
@@ -90,7 +95,7 @@ class Formats:
 
     def ago(self, time_ms: int) -> str:
         """Return how long ago, or how far ahead, a time is: "2 minutes ago", "in 3 days"."""
-        ahead_s = (time_ms - self._clock_ms()) / 1000
+        ahead_s = max(-FAR_S, min(FAR_S, (time_ms - self._clock_ms()) // 1000))
         if abs(ahead_s) < JUST_NOW_S:
             return self._words.gettext("just now")
         return format_timedelta(timedelta(seconds=ahead_s), add_direction=True, locale=self.locale, threshold=1.2)
@@ -132,6 +137,11 @@ def qr_drawing(text: str, title: str) -> Markup:
         '<svg class="qr" viewBox="0 0 {0} {0}" role="img" aria-label="{1}" shape-rendering="crispEdges">'
         '<path class="qr-ground" d="M0 0h{0}v{0}H0z"/><path class="qr-cells" d="{2}"/></svg>'
     ).format(edge, title, cells)
+
+
+def web_address(address: str) -> str:
+    """Return an address that may stand in a link: http or https; anything else, such as a script, as nothing."""
+    return address if WEB_ADDRESS.match(address) else ""
 
 
 @dataclass
@@ -186,6 +196,7 @@ def make_environment(
             "strip": strip,
             "markdown": rendered,
             "excerpt": excerpt,
+            "web_address": web_address,
         }
     )
     environment.globals.update(

@@ -1,101 +1,162 @@
-"""Pages for the browser tests of this folder to open, behind the real guards; the browser is tests/conftest.py's."""
+"""Pages for the browser tests of this folder to open, behind the real guards.
+
+Whether there is a browser at all, and what happens where there is none, is tests/conftest.py's to say.
+"""
 
 import asyncio
+import contextlib
+import json
+import os
+import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from aiohttp import web
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from ui.assets import Assets, serve_assets
-from ui.guards import protect
+from ui.guards import SESSION, protect
+from ui.pattern_examples import composer, feed, frame, posts, space, thread
 from ui.patterns import serve_patterns
 from ui.session import Gate
 from ui.templating import Templates
 
 HERE = Path(__file__).parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = [  # the browser talks to the pages under test and to nobody else
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
 NOW_MS = 1_795_161_600_000
 AXE = (HERE / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
-class Site(NamedTuple):
-    """A running server of pages: its origin and the gate that lets a browser in."""
+class Site:
+    """A server of pages in a thread of its own: the patterns, and a feed that takes posts and follows along."""
 
-    origin: str
-    gate: Gate
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.origin = f"http://127.0.0.1:{self.port}"
+        self.gate = Gate(b"s" * 32, "t" * 43, lambda: NOW_MS / 1000)
+        self.templates = Templates(Assets.read(), lambda: NOW_MS)
+        self.streams: list[web.StreamResponse] = []
+        self.opened = 0
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="pages", daemon=True)
 
-    def opening_url(self) -> str:
-        """Return the address that opens a browser session."""
-        return f"{self.origin}/open?key={self.gate.new_opening_key()}&next=/patterns"
+    def start(self) -> None:
+        """Begin to serve."""
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+    def let_in(self, page: Page, onward: str = "/patterns") -> None:
+        """Open a browser session and wait until it has come to a page."""
+        page.goto(f"{self.origin}/open?key={self.gate.new_opening_key()}&next={onward}")
+        page.wait_for_url(f"{self.origin}{onward}")
+
+    def tell(self, **news: str) -> None:
+        """Send an event to every open stream."""
+        data = f"data: {json.dumps(news)}\n\n".encode()
+
+        async def send() -> None:
+            for stream in list(self.streams):
+                with contextlib.suppress(ConnectionError):  # a tab that is just closing
+                    await stream.write(data)
+
+        asyncio.run_coroutine_threadsafe(send(), self._loop).result(5)
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        app = web.Application()
+        protect(app, self.gate, self.port)
+        serve_assets(app, self.templates.assets)
+        serve_patterns(app, self.templates)
+        app.router.add_get("/feed", self._feed)
+        app.router.add_post("/feed", self._share)
+        app.router.add_get("/thread", self._talk)
+        app.router.add_get("/fragment/{id}", self._fragment)
+        app.router.add_get("/live", self._live)
+        runner = web.AppRunner(app, shutdown_timeout=0.1, handler_cancellation=True)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", self.port).start()
+        self._ready.set()
+        await self._stop.wait()
+        await runner.cleanup()
+
+    def _page(self, request: web.Request, name: str, context: dict[str, Any]) -> web.Response:
+        token = self.gate.form_token(request[SESSION])
+        around = {"frame": replace(frame("feed"), form_token=token, live_url="/live"), "form_token": token}
+        html = self.templates.render(name, "en", around | {"space": space()} | context)
+        return web.Response(text=html, content_type="text/html")
+
+    async def _feed(self, request: web.Request) -> web.Response:
+        return self._written(request, "", is_shared=False)
+
+    async def _share(self, request: web.Request) -> web.Response:
+        text = str((await request.post()).get("text"))
+        return self._written(request, text, is_shared=bool(text.strip()))
+
+    def _written(self, request: web.Request, text: str, is_shared: bool) -> web.Response:
+        writing = composer({} if is_shared or not text else {"text": "There is nothing written yet."})
+        writing = replace(writing, form=replace(writing.form, action="/feed"), is_shared=is_shared)
+        listed = replace(feed(NOW_MS), fragment_url="/fragment/{id}")
+        return self._page(request, "feed.html", {"composer": writing, "feed": listed, "here": (), "arrived": ()})
+
+    async def _talk(self, request: web.Request) -> web.Response:
+        return self._page(request, "thread.html", {"thread": replace(thread(NOW_MS), fragment_url="/fragment/{id}")})
+
+    async def _fragment(self, request: web.Request) -> web.Response:
+        shown = replace(posts(NOW_MS)[1], id=request.match_info["id"])
+        return self._page(request, "fragments/post.html", {"post": shown})
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await stream.prepare(request)
+        await stream.write(b": open\n\n")
+        self.streams.append(stream)
+        self.opened += 1
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.streams.remove(stream)
+        return stream
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """One Chromium for each module, in place of the run's: while playwright's loop runs, no async test can."""
+    named = os.environ.get("COMMONS_BROWSER")
+    path = named or next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield running
+        running.close()
 
 
 @pytest.fixture(scope="session")
 def site() -> Iterator[Site]:
-    """The pattern pages behind the real guards."""
-    yield from pages_served()
-
-
-def pages_served() -> Iterator[Site]:
-    """Serve the pattern pages from a thread of their own, as long as the generator lives."""
-    ready = threading.Event()
-    state: dict[str, Any] = {}
-
-    async def serve() -> None:
-        loop = asyncio.get_running_loop()
-        app = web.Application()
-        assets = Assets.read()
-        gate = Gate(b"s" * 32, "t" * 43, lambda: NOW_MS / 1000)
-        port = state["port"]
-        protect(app, gate, port)
-        serve_assets(app, assets)
-        serve_patterns(app, Templates(assets, lambda: NOW_MS))
-        extend(app)
-        runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await runner.setup()
-        await web.TCPSite(runner, "127.0.0.1", port).start()
-        stop = asyncio.Event()
-        state.update(site=Site(f"http://127.0.0.1:{port}", gate), stop=lambda: loop.call_soon_threadsafe(stop.set))
-        ready.set()
-        await stop.wait()
-        await runner.cleanup()
-
-    state["port"] = free_port()
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="pages", daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    yield state["site"]
-    state["stop"]()
-    thread.join(10)
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def extend(app: web.Application) -> None:
-    """Add a form that echoes and a stream of events, for what the example pages alone cannot show."""
-    streams: list[web.StreamResponse] = []
-
-    async def echo(request: web.Request) -> web.Response:
-        return web.Response(text=f"took {(await request.post()).get('text')!s}")
-
-    async def live(request: web.Request) -> web.StreamResponse:
-        stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
-        await stream.prepare(request)
-        streams.append(stream)
-        await stream.write(b": open\n\n")
-        await asyncio.Event().wait()
-        return stream
-
-    app.router.add_post("/echo", echo)
-    app.router.add_get("/live", live)
+    """The pages, for the whole run."""
+    running = Site()
+    running.start()
+    yield running
+    running.stop()
 
 
 @pytest.fixture
@@ -103,10 +164,15 @@ def opened(browser: Browser, site: Site) -> Iterator[Page]:
     """A page of a fresh browser profile that was let in; 1280 × 900, light."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
-    page.goto(site.opening_url())
-    page.wait_for_url("**/patterns")
+    site.let_in(page)
     yield page
     context.close()
+
+
+@pytest.fixture(scope="session")
+def faults() -> Callable[[Page], list[str]]:
+    """What is wrong with the page that is shown: axe-core's findings, and whether it is wider than its window."""
+    return lambda page: violations(page) + ([f"{wide} pixels too wide"] if (wide := overflow(page)) else [])
 
 
 def violations(page: Page) -> list[str]:

@@ -60,20 +60,24 @@ async function part(place, id) {
   return new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
 }
 
+// A reply comes in a wrapper that says how deep it stands; what is exchanged is the post itself.
+const cardOf = (fresh) => (fresh.matches("[data-item]") ? fresh : fresh.querySelector("[data-item]"));
+
 async function exchange(place, id, shown) {
   const fresh = await part(place, id);
   // What one is busy with stays: an open menu, a half-typed answer, the focus.
   if (!fresh || shown.contains(document.activeElement) && document.activeElement !== shown || shown.querySelector("details[open]")) return;
   const hadFocus = document.activeElement === shown;
-  shown.replaceWith(fresh);
-  if (hadFocus) fresh.focus({ preventScroll: true });
-  settle(fresh);
+  const card = cardOf(fresh);
+  shown.replaceWith(card);
+  if (hadFocus) card.focus({ preventScroll: true });
+  settle(card);
 }
 
 async function show(place, ids) {
   const parts = await Promise.all(ids.map((id) => part(place, id)));
   for (const fresh of parts) {
-    if (!fresh || document.getElementById(fresh.id)) continue;
+    if (!fresh || document.getElementById(cardOf(fresh).id)) continue;
     if (place.dataset.liveOrder === "oldest-first") place.append(fresh);
     else place.querySelector("[data-live-bar]").after(fresh);
     settle(fresh);

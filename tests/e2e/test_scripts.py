@@ -1,0 +1,206 @@
+"""What scripts add: sharing in place, drafts, undo, shortcuts, and one live stream for all tabs."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ui.session import write_opening_file
+
+if TYPE_CHECKING:
+    from conftest import Site
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def writing(opened: Page, site: "Site") -> Iterator[Page]:
+    """An open feed that fails the test if the browser's console shows an error."""
+    trouble: list[str] = []
+    opened.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: trouble.append(str(error)))
+    until(lambda: not site.streams)  # those of the test before
+    opened.goto(f"{site.origin}/feed")
+    yield opened
+    assert trouble == []
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait up to five seconds for something outside the page."""
+    end = time.monotonic() + 5
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_browser_that_comes_from_the_opening_file_is_let_in(browser: Browser, site: "Site", tmp_path: Path) -> None:
+    file = tmp_path / "open.html"
+    write_opening_file(file, site.origin, site.gate.new_opening_key())
+    page = browser.new_page()
+
+    page.goto(file.as_uri())
+    page.wait_for_url(f"{site.origin}/")
+    page.goto(f"{site.origin}/feed")
+
+    assert page.locator("h1").inner_text() == "Community garden"
+    page.close()
+
+
+def test_a_link_from_another_site_finds_the_session(opened: Page, site: "Site", tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.html"
+    elsewhere.write_text(f'<a href="{site.origin}/feed">look</a>')
+    opened.goto(elsewhere.as_uri())
+
+    opened.get_by_text("look").click()
+
+    expect(opened.locator("h1")).to_have_text("Community garden")
+
+
+def test_a_form_on_another_site_changes_nothing(opened: Page, site: "Site", tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.html"
+    elsewhere.write_text(f'<form method="post" action="{site.origin}/feed"><button>win</button></form>')
+    opened.goto(elsewhere.as_uri())
+
+    opened.get_by_text("win").click()
+
+    expect(opened.locator("body")).to_have_text("Other sites cannot use this node.")
+
+
+def test_sharing_swaps_the_page_in_place_and_clears_field_and_draft(writing: Page) -> None:
+    writing.evaluate("globalThis.sameDocument = true")
+    field = writing.locator("#say")
+    field.fill("The pump works again")
+    expect(writing.locator("[data-draft-note]")).to_have_text("Draft kept on this device")
+
+    writing.get_by_role("button", name="Share").click()
+
+    expect(field).to_have_value("")
+    assert writing.evaluate("globalThis.sameDocument") is True
+    assert writing.evaluate("Object.keys(localStorage)") == []
+
+
+def test_a_draft_survives_a_closed_tab(writing: Page, site: "Site") -> None:
+    writing.locator("#say").fill("Half a thou")
+    writing.close(run_before_unload=False)
+
+    again = writing.context.new_page()
+    again.goto(f"{site.origin}/feed")
+
+    expect(again.locator("#say")).to_have_value("Half a thou")
+    expect(again.locator("[data-draft-note]")).to_have_text("Draft kept on this device")
+
+
+def test_a_refused_post_keeps_its_words_and_its_draft(writing: Page) -> None:
+    writing.locator("#say").fill("   ")
+    writing.locator("#say").evaluate("field => field.required = false")
+
+    writing.get_by_role("button", name="Share").click()
+
+    expect(writing.locator("#say-error")).to_contain_text("There is nothing written yet.")
+
+
+def test_undo_counts_down_and_then_says_that_it_is_shared(writing: Page) -> None:
+    form = writing.locator("form.undo")
+    expect(form).to_contain_text("s until it is signed and shared")
+
+    expect(form).to_contain_text("From now on you can retract it", timeout=12_000)
+
+    expect(form.get_by_role("button")).to_be_hidden()
+
+
+def test_keys_walk_through_posts_and_lead_to_writing_and_help(writing: Page) -> None:
+    focused = "document.activeElement.id"
+    writing.keyboard.press("j")
+    first = writing.evaluate(focused)
+    writing.keyboard.press("j")
+    second = writing.evaluate(focused)
+    writing.keyboard.press("k")
+
+    assert [first, second, writing.evaluate(focused)] == ["post-waiting", "post-pump", "post-waiting"]
+    writing.keyboard.press("?")
+    expect(writing.locator("#shortcut-help")).to_be_visible()
+    writing.keyboard.press("Escape")
+    writing.keyboard.press("n")
+    writing.keyboard.type("jk?")
+    expect(writing.locator("#say")).to_have_value("jk?")
+
+
+def test_keys_do_nothing_when_they_are_switched_off(writing: Page) -> None:
+    writing.evaluate("document.body.dataset.shortcuts = 'off'")
+
+    writing.keyboard.press("j")
+    writing.keyboard.press("?")
+
+    assert writing.evaluate("document.activeElement.tagName") == "BODY"
+    expect(writing.locator("#shortcut-help")).to_be_hidden()
+
+
+def test_three_tabs_share_one_stream_and_all_hear_of_a_new_post(writing: Page, site: "Site") -> None:
+    tabs = [writing, *(writing.context.new_page() for _ in range(2))]
+    for tab in tabs[1:]:
+        tab.goto(f"{site.origin}/feed")
+    until(lambda: len(site.streams) == 1)
+
+    site.tell(place="example", kind="new", id="fresh")
+
+    for tab in tabs:
+        expect(tab.get_by_role("button", name="1 new post")).to_be_visible()
+    assert len(site.streams) == 1
+    for tab in tabs[1:]:
+        tab.close()
+
+
+def test_when_the_tab_with_the_stream_closes_another_takes_over(writing: Page, site: "Site") -> None:
+    second = writing.context.new_page()
+    until(lambda: len(site.streams) == 1)
+    second.goto(f"{site.origin}/feed")
+    before = site.opened
+    writing.goto("about:blank")
+    until(lambda: site.opened > before)
+
+    site.tell(place="example", kind="new", id="fresh")
+
+    expect(second.get_by_role("button", name="1 new post")).to_be_visible()
+    second.close()
+
+
+def test_new_posts_wait_behind_a_bar_and_move_nothing_until_asked_for(writing: Page, site: "Site") -> None:
+    until(lambda: len(site.streams) == 1)
+    writing.locator("#post-pump").scroll_into_view_if_needed()
+    before = writing.locator("#post-pump").bounding_box()
+
+    site.tell(place="example", kind="new", id="one")
+    site.tell(place="elsewhere", kind="new", id="not-here")
+    site.tell(place="example", kind="new", id="two")
+    bar = writing.get_by_role("button", name="2 new posts")
+    expect(bar).to_be_visible()
+    assert writing.locator("#post-one").count() == 0
+    bar.click()
+
+    expect(writing.locator("#post-one")).to_be_visible()
+    expect(writing.locator("#post-two")).to_be_visible()
+    assert before is not None
+
+
+def test_a_reply_appears_at_the_end_of_an_open_thread(writing: Page, site: "Site") -> None:
+    until(lambda: len(site.streams) == 1)
+    before = site.opened
+    writing.goto(f"{site.origin}/thread")
+    until(lambda: site.opened > before)
+
+    site.tell(place="example-thread", kind="new", id="answer")
+
+    expect(writing.locator("#posts > :last-child")).to_have_attribute("id", "post-answer")
+
+
+def test_a_changed_post_is_exchanged_and_a_gone_one_leaves(writing: Page, site: "Site") -> None:
+    until(lambda: len(site.streams) == 1)
+
+    site.tell(place="example", kind="changed", id="mine")
+    site.tell(place="example", kind="gone", id="import")
+
+    expect(writing.locator("#post-mine")).to_contain_text("The pump by bed 7")
+    expect(writing.locator("#post-import")).to_have_count(0)

@@ -1,0 +1,229 @@
+"""Templates: every page in every language, dates and numbers as people write them, nothing unescaped."""
+
+import re
+import subprocess
+import sys
+from dataclasses import fields, replace
+from datetime import UTC
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+from babel.messages.pofile import read_po
+from jinja2 import UndefinedError
+
+from ui.assets import Assets
+from ui.locales import catalogue_path, choose_language, direction, languages, translations
+from ui.pattern_examples import feed, frame, posts, space
+from ui.pattern_pages import PAGES
+from ui.patterns import pattern_page
+from ui.templating import FOLDER, Formats, Templates, qr_drawing, web_address
+from ui.views import ImportedFrom, PersonRef
+
+ROOT = Path(__file__).resolve().parents[2]
+NOW_MS = 1_795_161_600_000  # 20 November 2026, 08:00 UTC
+HOUR_MS = 3_600_000
+HOSTILE = "\"><script>alert(1)</script>'<img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def templates() -> Templates:
+    return Templates(Assets.read(), lambda: NOW_MS, UTC)
+
+
+def formats(language: str) -> Formats:
+    return Formats(language, translations(language), lambda: NOW_MS, UTC)
+
+
+class Elements(HTMLParser):
+    """All elements of a page with their attributes."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+
+@pytest.mark.parametrize("language", languages())
+@pytest.mark.parametrize("name", ["", *PAGES])
+def test_every_example_page_renders_in_every_language(templates: Templates, name: str, language: str) -> None:
+    html = pattern_page(templates, name, language, "")
+
+    assert f'<html lang="{language}" dir="{direction(language)}"' in html
+
+
+@pytest.mark.parametrize("name", ["", *PAGES])
+def test_no_page_has_anything_inline_or_from_elsewhere(templates: Templates, name: str) -> None:
+    for tag, attributes in Elements(pattern_page(templates, name, "en", "")).found:
+        assert tag != "style"
+        assert "style" not in attributes
+        assert not any(attribute.startswith("on") for attribute in attributes)
+        assert tag != "script" or (attributes.get("src") or "").startswith("/static/")
+        assert tag not in ("link", "img", "use") or "//" not in (attributes.get("href") or attributes.get("src") or "")
+
+
+@pytest.mark.parametrize("name", ["", *PAGES])
+def test_every_form_that_changes_something_carries_the_token(templates: Templates, name: str) -> None:
+    html = pattern_page(templates, name, "en", "")
+
+    for form in re.findall(r"<form\b[^>]*method=\"post\".*?</form>", html, re.DOTALL):
+        assert 'name="form_token" value="example"' in form
+
+
+@pytest.mark.parametrize("name", ["", *PAGES])
+def test_no_id_stands_twice_on_a_page(templates: Templates, name: str) -> None:
+    ids = [
+        attributes["id"]
+        for _, attributes in Elements(pattern_page(templates, name, "en", "")).found
+        if "id" in attributes
+    ]
+
+    assert sorted(ids, key=str) == sorted(set(ids), key=str)
+
+
+def test_what_people_write_is_escaped_wherever_it_stands(templates: Templates) -> None:
+    person = PersonRef(HOSTILE, HOSTILE, "/people/1")
+    post = replace(posts(NOW_MS)[1], author=person, imported=ImportedFrom(HOSTILE, NOW_MS), why=HOSTILE)
+    context: dict[str, Any] = {
+        "frame": frame("feed"),
+        "space": replace(space(), name=HOSTILE, description=HOSTILE),
+        "feed": replace(feed(NOW_MS), posts=(post,), place=HOSTILE),
+        "composer": PAGES["feed"][2](NOW_MS)["composer"],
+        "here": (),
+        "arrived": ((HOSTILE, 1),),
+    }
+
+    html = templates.render("feed.html", "en", context)
+
+    assert "<script>alert" not in html
+    assert "<img" not in html
+
+
+@pytest.mark.parametrize(
+    "address", ["javascript:alert(1)", "data:text/html,x", "//x", "ftp://x", "https://x y", " https://x"]
+)
+def test_only_web_addresses_become_links(address: str, templates: Templates) -> None:
+    post = replace(posts(NOW_MS)[1], imported=ImportedFrom(address, NOW_MS))
+
+    html = templates.render("fragments/post.html", "en", {"post": post, "form_token": "t"})
+
+    assert web_address(address) == ""
+    assert f'href="{address}"' not in html
+
+
+def test_a_missing_variable_is_an_error_and_no_gap(templates: Templates) -> None:
+    with pytest.raises(UndefinedError):
+        templates.render("search.html", "en", {"frame": frame("search")})
+
+
+def test_every_template_says_what_it_needs() -> None:
+    for path in FOLDER.glob("*.html"):
+        assert path.read_text().startswith("{#"), path.name
+
+
+@pytest.mark.parametrize(
+    ("language", "age_h", "words"),
+    [
+        ("en", 1, "Today, 07:00"),
+        ("en", 10, "Yesterday, 22:00"),
+        ("en", 24 * 30, "21 Oct, 08:00"),
+        ("en", 24 * 900, "3 Jun 2024, 08:00"),
+        ("ar", 1, "اليوم، 7:00 ص"),
+    ],
+)
+def test_dates_are_written_as_one_says_them(language: str, age_h: int, words: str) -> None:
+    assert formats(language).when(NOW_MS - age_h * HOUR_MS).replace("\u202f", " ") == words
+
+
+def test_a_date_within_a_sentence_begins_small() -> None:
+    assert formats("en").when_within(NOW_MS - 10 * HOUR_MS) == "yesterday, 22:00"
+
+
+@pytest.mark.parametrize("time_ms", [-(2**63), 2**63, 0, -62_135_596_800_001, 253_402_300_799_999])
+def test_absurd_times_are_shown_and_break_nothing(time_ms: int) -> None:
+    shown = formats("en")
+
+    assert shown.when(time_ms)
+    assert shown.full(time_ms)
+    assert shown.iso(time_ms)
+    assert shown.ago(time_ms)
+
+
+def test_ages_and_sizes_are_said_in_words() -> None:
+    shown = formats("en")
+
+    assert shown.ago(NOW_MS - 1000) == "just now"
+    assert shown.ago(NOW_MS - 120_000) == "2 minutes ago"
+    assert shown.ago(NOW_MS + 72 * HOUR_MS) == "in 3 days"
+    assert [shown.size(size).replace("\xa0", " ") for size in (0, 999, 1500, 20_000_000)] == [
+        "0 B",
+        "999 B",
+        "1.5 kB",
+        "20 MB",
+    ]
+
+
+def test_every_plural_form_of_a_language_is_handed_to_the_scripts() -> None:
+    assert formats("en").plural_forms("%(num)s new post", "%(num)s new posts") == (
+        '{"one": "{n} new post", "other": "{n} new posts"}'
+    )
+    assert formats("ar").plural_forms("%(num)s new post", "%(num)s new posts").count("منشور") == 6
+
+
+def test_a_qr_code_is_one_path_with_a_quiet_edge_and_cannot_be_broken_out_of() -> None:
+    drawing = qr_drawing("https://example.org/", HOSTILE)
+
+    assert drawing.count("<path") == 2
+    assert "<script>" not in drawing
+    assert 'd="M4 4h1' in drawing
+
+
+def test_a_text_too_long_for_a_qr_code_is_a_value_error() -> None:
+    with pytest.raises(ValueError, match="too large"):
+        qr_drawing("x" * 5000, "too long")
+
+
+@pytest.mark.parametrize(
+    ("header", "wish", "chosen"),
+    [
+        ("", "", "en"),
+        ("ar-EG,en;q=0.5", "", "ar"),
+        ("xx,ar", "", "ar"),
+        ("ar", "en", "en"),
+        ("../../etc", "../x", "en"),
+        ("q" * 9999, "", "en"),
+    ],
+)
+def test_the_language_is_the_persons_wish_or_their_browsers(header: str, wish: str, chosen: str) -> None:
+    assert choose_language(header, wish) == chosen
+
+
+def test_the_catalogues_have_every_phrase_of_the_interface() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "tools" / "messages.py", "--check"], capture_output=True, text=True, check=False
+    )
+
+    assert done.stdout == ""
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("language", languages())
+def test_translations_keep_every_placeholder(language: str) -> None:
+    with catalogue_path(language).open("rb") as file:
+        catalogue = read_po(file, locale=language)
+    faults = [str(error) for message in catalogue for error in message.check(catalogue)]
+
+    assert faults == []
+
+
+def test_example_views_cover_every_state_of_a_post() -> None:
+    shown = posts(NOW_MS)
+
+    assert {post.sending for post in shown} >= {"waiting", "shared"}
+    for name in ("is_new", "is_mine", "is_retracted", "is_future_dated", "imported", "edited_ms", "reached", "why"):
+        assert name in {field.name for field in fields(shown[0])}
+        assert any(getattr(post, name) for post in shown), name
