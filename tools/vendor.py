@@ -59,9 +59,7 @@ def pack(spec: str, folder: Path) -> tuple[bytes, str]:
     return (folder / package["filename"]).read_bytes(), package["integrity"]
 
 
-def unpack(
-    archive: Path, name: str, wish: dict[str, Any], root: Path
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def unpack(archive: Path, name: str, wish: dict[str, Any], root: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write the wished files of an archive; return their lock entries and the package's own description."""
     entries: dict[str, Any] = {}
     with tarfile.open(archive) as tar:
@@ -118,9 +116,7 @@ def read_lock() -> Lock:
 def main() -> int:
     """Fetch or check; the exit code is 0 when every file matches."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument(
-        "--check", action="store_true", help="only compare the files with VENDORED.json, offline"
-    )
+    parser.add_argument("--check", action="store_true", help="only compare the files with VENDORED.json, offline")
     if not parser.parse_args().check:
         lock = fetch(tomllib.loads(WISHES.read_text(encoding="utf-8")), read_lock(), ROOT)
         LOCK.write_text(json.dumps(lock, indent=2, sort_keys=True) + "\n", encoding="utf-8")

@@ -123,67 +123,74 @@ def composer(errors: Mapping[str, str] | None = None, text: str = "") -> Compose
     )
 
 
+THREAD = "/patterns/thread"
+MY_ACTIONS = PostActions(THREAD, "/patterns/edit", "/patterns/retract", "/patterns/history")
+
+
+def post(now: int, age_ms: int, author: PersonRef, text: str, **more: Any) -> PostView:
+    """Return one made-up post; what it may be besides is given by name, its id too."""
+    actions = MY_ACTIONS if author.is_me else PostActions(THREAD)
+    base = PostView("", author, now - age_ms, rendered(text), THREAD, actions=actions, is_mine=author.is_me)
+    return replace(base, **more)
+
+
 def posts(now: int) -> tuple[PostView, ...]:
     """Return a post in every state."""
-    thread = "/patterns/thread"
-    mine = PostActions(reply=thread, edit="/patterns/edit", retract="/patterns/retract", history="/patterns/history")
-    theirs = PostActions(reply=thread)
+    return (*fresh_posts(now), *older_posts(now))
 
-    def post(name: str, author: PersonRef, age_ms: int, text: str, **more: Any) -> PostView:
-        actions = mine if author.is_me else theirs
-        base = PostView(name, author, now - age_ms, rendered(text), thread, actions=actions, is_mine=author.is_me)
-        return replace(base, **more)
 
+def fresh_posts(now: int) -> tuple[PostView, ...]:
+    """Return one's own post within its ten seconds, and two that are new to the reader."""
+    pump = (
+        "The pump by bed 7 has **stopped** again. I turned the valve off and hung a note on it.\n\n"
+        "Could someone who knows pumps look at it before the seedlings come on Saturday?"
+    )
     return (
         post(
-            "waiting",
-            ME,
+            now,
             3_000,
+            ME,
             "Photos from last night’s seed swap are in the album. Eleven kinds of beans!",
+            id="waiting",
             sending="waiting",
             undo_seconds=7,
             actions=PostActions(undo="/patterns/feed"),
         ),
+        post(now, 2 * HOUR_MS, AMINA, pump, id="pump", is_new=True, reply_count=3, reached=3),
         post(
-            "pump",
-            AMINA,
-            2 * HOUR_MS,
-            "The pump by bed 7 has **stopped** again. I turned the valve off and hung a note on it.\n\n"
-            "Could someone who knows pumps look at it before the seedlings come on Saturday?",
-            is_new=True,
-            reply_count=3,
-            reached=3,
-        ),
-        post(
-            "arabic",
-            person("يوسف أمراني"),
+            now,
             3 * HOUR_MS,
+            person("يوسف أمراني"),
             "سأكون في الحديقة غدًا صباحًا.\n\nI can bring the ladder.",
+            id="arabic",
             is_new=True,
             reached=2,
         ),
+    )
+
+
+def older_posts(now: int) -> tuple[PostView, ...]:
+    """Return posts that were edited, imported, retracted, or dated ahead."""
+    hose = "Has anyone got a spare hose joint? Half-inch, the *brass* kind."
+    plans = (
+        "> A garden is never finished, it is only visited.\n\nFor next spring:\n\n1. beans\n2. a bench\n3. less talk"
+    )
+    clock = "My clock may be wrong, I had the battery out."
+    return (
+        post(now, 5 * HOUR_MS, ME, hose, id="mine", edited_ms=now - 4 * HOUR_MS),
         post(
-            "mine",
-            ME,
-            5 * HOUR_MS,
-            "Has anyone got a spare hose joint? Half-inch, the *brass* kind.",
-            edited_ms=now - 4 * HOUR_MS,
-        ),
-        post(
-            "import",
-            TOMAS,
+            now,
             26 * HOUR_MS,
-            "> A garden is never finished, it is only visited.\n\n"
-            "Three things for next spring:\n\n1. beans\n2. a bench\n3. less talk",
+            TOMAS,
+            plans,
+            id="import",
             reached=5,
             reply_count=1,
             imported=ImportedFrom("https://social.example/@tomas/109876543210", now - 900 * DAY_MS),
             why="you follow the garden’s plans",
         ),
-        post("gone", BOLA, 30 * HOUR_MS, "", is_retracted=True, reached=4, actions=PostActions()),
-        post(
-            "ahead", BOLA, -3 * DAY_MS, "My clock may be wrong, I had the battery out.", is_future_dated=True, reached=1
-        ),
+        post(now, 30 * HOUR_MS, BOLA, "", id="gone", is_retracted=True, reached=4, actions=PostActions()),
+        post(now, -3 * DAY_MS, BOLA, clock, id="ahead", is_future_dated=True, reached=1),
     )
 
 

@@ -53,6 +53,7 @@ class Site:
         self.templates = Templates(Assets.read(), lambda: NOW_MS)
         self.streams: list[web.StreamResponse] = []
         self.opened = 0
+        self._changed = threading.Condition()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="pages", daemon=True)
 
@@ -70,6 +71,11 @@ class Site:
         """Open a browser session and wait until it has come to a page."""
         page.goto(f"{self.origin}/open?key={self.gate.new_opening_key()}&next={onward}")
         page.wait_for_url(f"{self.origin}{onward}")
+
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait up to ten seconds for something to become true of the open streams."""
+        with self._changed:
+            assert self._changed.wait_for(holds, 10)
 
     def tell(self, **news: str) -> None:
         """Send an event to every open stream."""
@@ -130,12 +136,16 @@ class Site:
         stream = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await stream.prepare(request)
         await stream.write(b": open\n\n")
-        self.streams.append(stream)
-        self.opened += 1
+        with self._changed:
+            self.streams.append(stream)
+            self.opened += 1
+            self._changed.notify_all()
         try:
             await asyncio.Event().wait()
         finally:
-            self.streams.remove(stream)
+            with self._changed:
+                self.streams.remove(stream)
+                self._changed.notify_all()
         return stream
 
 

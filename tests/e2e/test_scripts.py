@@ -1,7 +1,6 @@
 """What scripts add: sharing in place, drafts, undo, shortcuts, and one live stream for all tabs."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,18 +21,10 @@ def writing(opened: Page, site: "Site") -> Iterator[Page]:
     trouble: list[str] = []
     opened.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
     opened.on("pageerror", lambda error: trouble.append(str(error)))
-    until(lambda: not site.streams)  # those of the test before
+    site.until(lambda: not site.streams)  # those of the test before
     opened.goto(f"{site.origin}/feed")
     yield opened
     assert trouble == []
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait up to five seconds for something outside the page."""
-    end = time.monotonic() + 5
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def test_a_browser_that_comes_from_the_opening_file_is_let_in(browser: Browser, site: "Site", tmp_path: Path) -> None:
@@ -142,7 +133,7 @@ def test_three_tabs_share_one_stream_and_all_hear_of_a_new_post(writing: Page, s
     tabs = [writing, *(writing.context.new_page() for _ in range(2))]
     for tab in tabs[1:]:
         tab.goto(f"{site.origin}/feed")
-    until(lambda: len(site.streams) == 1)
+    site.until(lambda: len(site.streams) == 1)
 
     site.tell(place="example", kind="new", id="fresh")
 
@@ -155,11 +146,11 @@ def test_three_tabs_share_one_stream_and_all_hear_of_a_new_post(writing: Page, s
 
 def test_when_the_tab_with_the_stream_closes_another_takes_over(writing: Page, site: "Site") -> None:
     second = writing.context.new_page()
-    until(lambda: len(site.streams) == 1)
+    site.until(lambda: len(site.streams) == 1)
     second.goto(f"{site.origin}/feed")
     before = site.opened
     writing.goto("about:blank")
-    until(lambda: site.opened > before)
+    site.until(lambda: site.opened > before)
 
     site.tell(place="example", kind="new", id="fresh")
 
@@ -168,7 +159,7 @@ def test_when_the_tab_with_the_stream_closes_another_takes_over(writing: Page, s
 
 
 def test_new_posts_wait_behind_a_bar_and_move_nothing_until_asked_for(writing: Page, site: "Site") -> None:
-    until(lambda: len(site.streams) == 1)
+    site.until(lambda: len(site.streams) == 1)
     writing.locator("#post-pump").scroll_into_view_if_needed()
     before = writing.locator("#post-pump").bounding_box()
 
@@ -186,10 +177,10 @@ def test_new_posts_wait_behind_a_bar_and_move_nothing_until_asked_for(writing: P
 
 
 def test_a_reply_appears_at_the_end_of_an_open_thread(writing: Page, site: "Site") -> None:
-    until(lambda: len(site.streams) == 1)
+    site.until(lambda: len(site.streams) == 1)
     before = site.opened
     writing.goto(f"{site.origin}/thread")
-    until(lambda: site.opened > before)
+    site.until(lambda: site.opened > before)
 
     site.tell(place="example-thread", kind="new", id="answer")
 
@@ -197,7 +188,7 @@ def test_a_reply_appears_at_the_end_of_an_open_thread(writing: Page, site: "Site
 
 
 def test_a_changed_post_is_exchanged_and_a_gone_one_leaves(writing: Page, site: "Site") -> None:
-    until(lambda: len(site.streams) == 1)
+    site.until(lambda: len(site.streams) == 1)
 
     site.tell(place="example", kind="changed", id="mine")
     site.tell(place="example", kind="gone", id="import")
