@@ -9,6 +9,7 @@ is an SVG with classes only, so that it works under a policy that forbids inline
 """
 
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import blake2b
 
 from markupsafe import Markup, escape
@@ -74,6 +75,7 @@ def _paths(digest: bytes) -> dict[str, str]:
     return paths
 
 
+@lru_cache(maxsize=512)
 def quilt(key: bytes | str, name: str = "", size: str = "") -> Markup:
     """Return the SVG block of a public key.
 
@@ -81,9 +83,7 @@ def quilt(key: bytes | str, name: str = "", size: str = "") -> Markup:
     changes. With a name the block is announced by that name; without one it is decoration, because the name
     stands beside it. ``size`` is "", "small" or "large", a class of the style sheet.
     """
-    digest = blake2b(
-        key.encode() if isinstance(key, str) else key, digest_size=16, person=b"quilt/1"
-    ).digest()
+    digest = blake2b(key.encode() if isinstance(key, str) else key, digest_size=16, person=b"quilt/1").digest()
     ground = DYES[digest[0] % len(DYES)][0]
     shapes = "".join(f'<path class="dye-{dye}" d="{path}"/>' for dye, path in _paths(digest).items())
     voice = f'role="img" aria-label="{escape(name)}"' if name else 'aria-hidden="true"'
@@ -104,6 +104,4 @@ def strip(keys: Iterable[bytes | str], length: int = STRIP_LENGTH) -> Markup:
     row = length // 2
     wanted = row if len(members) <= row else length
     patches = [members[place % len(members)] for place in range(wanted)]
-    return Markup('<div class="strip" aria-hidden="true">{}</div>').format(
-        Markup("").join(map(quilt, patches))
-    )
+    return Markup('<div class="strip" aria-hidden="true">{}</div>').format(Markup("").join(map(quilt, patches)))

@@ -227,3 +227,14 @@ def test_example_views_cover_every_state_of_a_post() -> None:
     for name in ("is_new", "is_mine", "is_retracted", "is_future_dated", "imported", "edited_ms", "reached", "why"):
         assert name in {field.name for field in fields(shown[0])}
         assert any(getattr(post, name) for post in shown), name
+
+
+def test_compiled_templates_are_kept_between_runs_and_give_the_same_page(tmp_path: Path) -> None:
+    assets = Assets.read()
+    pages = [
+        pattern_page(Templates(assets, lambda: NOW_MS, UTC, bytecode), "feed", "en", "")
+        for bytecode in (None, tmp_path, tmp_path)
+    ]
+
+    assert pages[0] == pages[1] == pages[2]
+    assert list(tmp_path.iterdir())
