@@ -7,7 +7,7 @@ receive(batch) ─────────────────┘
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,6 +79,20 @@ class Road:
         await self._tell(space, outcome.accepted, None)
         return change
 
+    async def submit_all(self, space: Space, commands: Generator[Any, Change, None]) -> list[Change]:
+        """Sign this device's commands one after another and store them as one batch, on disk when this returns.
+
+        Each command that is yielded answers with the change made of it, so that a later one can name it.
+        """
+        async with self._lock:
+            changes = self._make_all(space, commands)
+            outcome = await self._take(space, Batch(changes, {}))
+        if len(outcome.accepted) != len(changes):
+            raise StoreError("these changes do not fit what is stored; run `commons verify`")
+        if changes:
+            await self._tell(space, outcome.accepted, None)
+        return changes
+
     async def receive(self, space: Space, batch: Batch, peer: bytes) -> Outcome:
         """Take in what a peer sent.
 
@@ -117,7 +131,7 @@ class Road:
             if answer is not None:
                 await answer
 
-    def _make(self, space: Space, command: Any) -> Change:
+    def _make(self, space: Space, command: Any, before: Change | None = None) -> Change:
         klass = command.klass
         log = space.history.logs.get(self.device.public)
         secret = space.secrets.knock() if isinstance(command, JoinSpace) else space.secret_for(klass)
@@ -133,7 +147,21 @@ class Road:
             b"",
             0,
         )
+        if before is not None:
+            header = header._replace(seq=before.header.seq + 1, prev=before.id, deps=())
         return make(header, encode_body(command.kind, wire_fields(command)), self.device, secret)
+
+    def _make_all(self, space: Space, commands: Generator[Any, Change, None]) -> list[Change]:
+        """Make consecutive changes; the first names what others said, which so lies in the past of all of them."""
+        changes: list[Change] = []
+        command = next(commands, None)
+        while command is not None:
+            changes.append(self._make(space, command, changes[-1] if changes else None))
+            try:
+                command = commands.send(changes[-1])
+            except StopIteration:
+                break
+        return changes
 
     # -- one batch -------------------------------------------------------------------------------------------------
 
