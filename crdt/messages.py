@@ -5,7 +5,7 @@
 | HELLO | version, nonce | who talks which version; both nonces make this session's proofs |
 | SPACES | MACs | one per space, padded: who knows a space recognises its own, nobody else learns anything |
 | OPEN | space, root, keys, held | here is what I hold in this space, and how far I hold your log |
-| KNOCK | space, change | I hold a ticket: this is my knock |
+| KNOCK | space, change | I hold a ticket: this is my knock; empty: I belong, and lack the keys |
 | GUEST | space, inviter | I know you knocked; this device has to let you in |
 | KEYS | space, sealed | the space's secrets, sealed to your device |
 | ASK | space | tell me what you hold |
@@ -104,7 +104,7 @@ _FIELDS: dict[int, tuple[Callable[[Any], bool], ...]] = {
     HELLO: (_number(2**16), _blob(NONCE_BYTES, NONCE_BYTES)),
     SPACES: (_many(_blob(MAC_BYTES, MAC_BYTES), MAX_SPACES),),
     OPEN: (_space, _blob(ROOT_BYTES, ROOT_BYTES), _blob(8, 8), _seq),
-    KNOCK: (_space, _blob(1, 4096)),
+    KNOCK: (_space, _blob(0, 4096)),
     GUEST: (_space, _key),
     KEYS: (_space, _blob(1, 65_536)),
     ASK: (_space,),

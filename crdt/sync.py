@@ -55,8 +55,7 @@ class Session(Exchange):
     """One side of one link."""
 
     def __init__(self, ends: Ends, spaces: Mapping[bytes, SpaceView], claims: Claims) -> None:
-        super().__init__(ends.peer, claims)
-        self.me = ends.me
+        super().__init__(ends.me, ends.peer, claims)
         self.dialled = ends.dialled
         self.nonce = ends.nonce
         self.spaces = spaces
@@ -132,6 +131,10 @@ class Session(Exchange):
         for author, seq in last_seqs.items():
             channel.peer_seqs[author] = max(seq, channel.peer_seqs.get(author, 0))
         effects = self._say_held(channel)
+        if self.me in last_seqs:
+            effects.append(Reached(space, last_seqs[self.me]))
+        if request is None and gaps and channel.wanted:
+            channel.told_root = None  # look at it when what is on its way is here
         if request is None:
             return effects + (self._fill(channel, gaps) if gaps and not channel.wanted else [])
         channel.wanted[request] = self.now
@@ -146,12 +149,14 @@ class Session(Exchange):
         channel.wanted.pop(request, None)
         if channel.wanted:
             return []
+        channel.fetching.clear()
         self.claims.drop(self, space)
         return self._tell_root(channel)
 
     def closed(self) -> bool:
         """Give back what this session claimed; tell whether other sessions should look again."""
-        return self.claims.drop(self)
+        unfinished = any(channel.wanted for channel in self.channels.values())
+        return self.claims.drop(self) or unfinished
 
     def is_stranger(self) -> bool:
         """Tell whether the peer turned out to share no space with this node."""
@@ -160,10 +165,12 @@ class Session(Exchange):
     def look_again(self, space: bytes) -> list[Effect]:
         """Compare what both hold once more: a hint came that the peer may have more."""
         channel = self.channels.get(space)
-        if channel is None or not channel.opened or channel.wanted:
+        if channel is None:
             return []
+        if not channel.opened:
+            return self._ask(channel) if channel.view.is_open() else []
         channel.told_root = None
-        return self._tell_root(channel)
+        return [] if channel.wanted else self._tell_root(channel)
 
     # -- hello ----------------------------------------------------------------------------------------------------
 
@@ -193,7 +200,7 @@ class Session(Exchange):
         common = sorted(view.id for view in self.spaces.values() if self._mac(view, mine=False) in theirs)
         effects: list[Effect] = []
         for number, space in enumerate(common):
-            channel = self.channels[space] = self._by_number[number] = Channel(number, self.spaces[space])
+            channel = self.channels[space] = self._by_number[number] = Channel(number, space, self.spaces)
             effects += self._open(channel)
         return effects
 
@@ -204,12 +211,12 @@ class Session(Exchange):
         if knock is not None and not view.is_open():
             return self._knock(channel, knock)
         if not view.in_standing(self.peer):
-            return self._tell_guest(channel)
+            return self._greet_guest(channel)
         channel.opened = True
         root = view.history.root()
         channel.told_root = root
         effects: list[Effect] = []
-        if channel.peer_knocked:
+        if channel.peer_knock is not None:
             effects.append(Send(m.encode(m.KEYS, channel.number, view.keys_for(self.peer))))
         effects.append(Send(self._opening(channel, root)))
         return effects + (self._compare(channel) if channel.peer_root is not None else [])
@@ -225,7 +232,11 @@ class Session(Exchange):
         channel.held_told = log.seq if log else 0
         return m.encode(m.OPEN, channel.number, root, channel.view.keys_digest(), channel.held_told)
 
-    def _tell_guest(self, channel: Channel) -> list[Effect]:
+    def _greet_guest(self, channel: Channel) -> list[Effect]:
+        """Take in the knock of a peer who is not let in yet, once; tell them who has to answer it."""
+        if channel.peer_knock and not channel.knock_delivered:
+            channel.knock_delivered = True
+            return [DeliverKnock(channel.space, channel.peer_knock)]
         inviter = channel.view.inviter_of(self.peer)
         if inviter is None or channel.guest_told:
             return []
@@ -236,7 +247,7 @@ class Session(Exchange):
 
     def _on_open(self, channel: Channel, root: bytes, keys: bytes, held: int) -> list[Effect]:
         channel.peer_root = root
-        effects: list[Effect] = [Reached(channel.view.id, held)]
+        effects: list[Effect] = [Reached(channel.space, held)]
         if not channel.view.in_standing(self.peer) and channel.view.is_open():
             return [*effects, *self._ask(channel)]
         if not channel.opened:
@@ -245,30 +256,18 @@ class Session(Exchange):
             effects.append(Send(m.encode(m.KEYS, channel.number, channel.view.keys_for(self.peer))))
         return effects + self._compare(channel)
 
-    def _ask(self, channel: Channel) -> list[Effect]:
-        """Ask a peer who says it belongs for what it holds: their admission may be among it."""
-        if channel.asked:
-            return []
-        channel.asked = True
-        return [Send(m.encode(m.ASK, channel.number))]
-
-    def _on_ask(self, channel: Channel) -> list[Effect]:
-        return self._tell_state(channel) if channel.opened else []
-
     def _on_knock(self, channel: Channel, change: bytes) -> list[Effect]:
+        channel.peer_knock = change
         if not channel.view.is_open():
-            return []
-        channel.peer_knocked = True
-        if channel.view.in_standing(self.peer):
-            channel.opened = False
-            return self._open(channel)
-        return [DeliverKnock(channel.view.id, change)]
+            return []  # it waits here until this node itself was let in
+        channel.opened = False
+        return self._open(channel)
 
     def _on_guest(self, channel: Channel, inviter: bytes) -> list[Effect]:
-        return [Waiting(channel.view.id, inviter)]
+        return [Waiting(channel.space, inviter)]
 
     def _on_keys(self, channel: Channel, sealed: bytes) -> list[Effect]:
-        return [Unlock(channel.view.id, sealed)]
+        return [Unlock(channel.space, sealed)]
 
     # -- how far own changes travelled ------------------------------------------------------------------------------
 
@@ -280,7 +279,7 @@ class Session(Exchange):
         return [Send(m.encode(m.HELD, channel.number, log.seq))]
 
     def _on_held(self, channel: Channel, seq: int) -> list[Effect]:
-        return [Reached(channel.view.id, seq)]
+        return [Reached(channel.space, seq)]
 
 
 _HANDLERS: dict[int, Any] = {

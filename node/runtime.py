@@ -14,12 +14,14 @@ from crdt.change import LAW
 from crdt.history import Accepted
 from identity import keyring
 from identity.errors import CommonsError, NetworkError, Refused
-from identity.keyfile import new_person
+from identity.keyfile import new_device, new_person
 from identity.keyring import Keyring
 from identity.keys import short
+from identity.links import read_link
 from node.config import Config
-from node.domain.area import read_command, wire_fields
-from node.ingest.belonging import Self, answer_knocks, found_space, knock
+from node.domain.area import read_command, require, wire_fields
+from node.ingest import belonging
+from node.ingest.belonging import Self, found_space, knock
 from node.ingest.keeper import Keeper
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -62,6 +64,7 @@ class Node:
         self.transport: Transport | None = None
         self.discovery: Discovery | None = None
         self.wants_network = False
+        self._closed = False
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._network: asyncio.Task[None] | None = None
@@ -113,6 +116,9 @@ class Node:
         self.neighbours = Neighbours(self.syncer, self.clock_ms, time.monotonic)
         self.road.heard.append(self._heard)
         self._keep(self._sign_pending())
+        for space in list(self.road.spaces.values()):
+            if space.state == "member":
+                await belonging.enter(self.road, self.me, space)
         if self.wants_network:
             await self.start_network()
 
@@ -147,6 +153,9 @@ class Node:
 
     async def close(self) -> None:
         """Stop everything; what was acknowledged is on disk."""
+        if self._closed:
+            return
+        self._closed = True
         await self.stop_network()
         for task in list(self._tasks):
             task.cancel()
@@ -193,10 +202,36 @@ class Node:
 
     async def _after_law(self, space: Space) -> None:
         """Do what the law asks of this device: let in who knocked; introduce oneself once let in."""
-        await answer_knocks(self.road, self.me, space)
+        self._adopt_certificate(space)
+        if await belonging.answer_knocks(self.road, self.me, space) and self.me.root is not None:
+            await belonging.certify_elsewhere(self.road, space)
+        if await belonging.follow(self.road, self.road.elsewhere):
+            await self._new_space()
+        self.road.elsewhere.clear()
         mine = space.history.logs.get(self.road.device.public)
-        if space.state == "member" and mine is not None and mine.seq == 1 and space.law.founding is not None:
+        alone = self.road.device.public in space.law.grants and (mine is None or mine.seq == 1)
+        if alone and len(space.law.devices_of(self.road.me)) == 1:
             await self._introduce(space)
+
+    def _adopt_certificate(self, space: Space) -> None:
+        """Take over the certificate that one's other device made for this one."""
+        granted = space.law.grants.get(self.road.device.public)
+        if self.keyring is not None and self.keyring.keys.certificate is None and granted:
+            self.keyring.adopt_certificate(granted[0].certificate)
+            self.road.me = granted[0].person
+
+    async def add_to_person(self, link: str, passphrase: str | None = None) -> Space:
+        """Make this device one of a person's, by the link that their other device shows."""
+        if self.keyring is not None or keyring.exists(self.folder):
+            raise Refused("Somebody has said their name here already.")
+        invitation = read_link(link)
+        require(
+            invitation.ticket.purpose == "device", "This link invites a person, not a device: join with it instead."
+        )
+        await self._begin(keyring.create(self.folder, new_device(self.clock_ms()), passphrase))
+        name = invitation.ticket.inviter_name
+        await self.database.transaction(lambda db: queries.keep_setting(db, NAME_SETTING, name))
+        return await self.join(link)
 
     # -- saying ----------------------------------------------------------------------------------------------------
 

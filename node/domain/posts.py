@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from crdt.change import ID_BYTES, TALK
-from node.domain.area import Erased, Fact, register, require, well_formed
+from node.domain.area import Fact, register, require, well_formed
 
 MAX_TEXT_CHARS = 50_000
 MAX_MEDIA = 16
@@ -139,21 +139,32 @@ class Version(NamedTuple):
 
 
 def fold_post(facts: Sequence[Fact]) -> Post | None:
-    """Fold everything about one post into its row; None while the post itself has not arrived."""
-    first = next((fact for fact in facts if isinstance(fact.command, WritePost | ImportPost | Erased)), None)
+    """Fold everything about one post into its row; None while the post itself has not arrived.
+
+    What was retracted shows as such whatever it was: once a body is erased, nobody can tell any more.
+    """
+    first = _first(facts)
     if first is None:
         return None
     mine = [fact for fact in facts if fact.person == first.person]
     retractions = [fact for fact in mine if isinstance(fact.command, RetractPost)]
     if retractions:
         return _retracted(first, min(retractions, key=lambda fact: fact.id).command)
-    if isinstance(first.command, Erased):
+    if not isinstance(first.command, WritePost | ImportPost):
         return None
     edits = [fact for fact in mine if isinstance(fact.command, EditPost)]
     if not edits:
         return _row(first, first.command.text, None, 1)
     last = min(edits, key=lambda fact: (-fact.depth, fact.id))
     return _row(first, last.command.text, last.time, 1 + len(edits))
+
+
+def _first(facts: Sequence[Fact]) -> Fact | None:
+    """Return the fact that the others are about: the post itself, or what is left of it."""
+    named = {fact.command.post for fact in facts if isinstance(fact.command, EditPost | RetractPost)}
+    if named:
+        return next((fact for fact in facts if fact.id in named), None)
+    return next((fact for fact in facts if isinstance(fact.command, WritePost | ImportPost)), None)
 
 
 def _row(first: Fact, text: str, edited: int | None, versions: int) -> Post:

@@ -1,5 +1,6 @@
 """Founding, inviting, knocking and letting in: what a node does for its member, on the one road."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +18,13 @@ from node.domain.law.membership import (
     LAW_VERSION,
     AdmitMember,
     CertifyDevice,
+    EnterDevice,
     FoundSpace,
     JoinSpace,
     WithdrawTicket,
 )
 from node.ingest.road import Road
-from node.ingest.spaces import Secrets, Space
+from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store.spaces import SpaceRow, TicketRow, add_ticket
 
 MAX_NAME_CHARS = 80
@@ -89,6 +91,9 @@ async def knock(road: Road, me: Self, link: str) -> tuple[Space, tuple[str, ...]
     require(held is None or held.state != "member", "You are a member of this space already.")
     if held is not None:
         return held, ticket.addresses
+    for_device = ticket.purpose == "device"
+    require(not for_device or not me.certificate, "This link adds a device to its maker; it invites nobody else.")
+    require(for_device or me.certificate, "This device has to be added by your other device first.")
     check_expiry(ticket, road.now_ms())
     secrets = Secrets(ticket.discovery_key)
     row = SpaceRow(0, ticket.space, ticket.discovery_key, ticket.space_name, "waiting", road.now_ms())
@@ -115,14 +120,61 @@ async def answer_knocks(road: Road, me: Self, space: Space) -> list[Change]:
 
 def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:
     device = join.change.author
-    wraps = [list(wrap) for wrap in seal_to_many(space.secrets.wrapped(), [device])]
     if join.terms.purpose == "member":
-        return AdmitMember(join.change.id, wraps)
+        return AdmitMember(join.change.id, _wraps(space, device))
     require(me.root is not None, "Only a device that holds your recovery key adds others.")
     assert me.root is not None  # noqa: S101 - require said so
-    slots = {grant.slot for grants in space.law.grants.values() for grant in grants if grant.person == me.person}
-    slot = next(slot for slot in range(SLOTS) if slot not in slots)
-    return CertifyDevice(join.change.id, certify(me.root, device, slot, road.now_ms()), wraps)
+    slot = free_slot(road, me.person)
+    certificate = certify(me.root, device, slot, road.now_ms())
+    return CertifyDevice(join.change.id, certificate, _wraps(space, device, _others(road, space)))
+
+
+def free_slot(road: Road, person: bytes) -> int:
+    """Return the lowest slot that no device of a person has, in any space.
+
+    Raises:
+        Refused: if all 16 are taken.
+    """
+    everywhere = (grants[0] for space in road.spaces.values() for grants in space.law.grants.values())
+    taken = {grant.slot for grant in everywhere if grant.person == person}
+    free = next((slot for slot in range(SLOTS) if slot not in taken), None)
+    if free is None:
+        raise Refused(f"A person has at most {SLOTS} devices.")
+    return free
+
+
+def _wraps(space: Space, device: bytes, others: Sequence[Elsewhere] = ()) -> list[Any]:
+    return [list(wrap) for wrap in seal_to_many(space.secrets.wrapped(others), [device])]
+
+
+def _others(road: Road, but: Space) -> list[Elsewhere]:
+    """Return the person's other spaces, as their new device has to know them."""
+    others = (space for space in road.spaces.values() if space is not but and space.state == "member")
+    return [(space.id, space.secrets.discovery, space.name) for space in others]
+
+
+async def certify_elsewhere(road: Road, space: Space) -> None:
+    """Add a device that was just added in one space to its person in all the others."""
+    grants = [granted[0] for granted in space.law.grants.values() if granted[0].person == road.me]
+    for other in [each for each in road.spaces.values() if each is not space and each.state == "member"]:
+        for grant in grants:
+            if grant.device not in other.law.grants and road.device.public in other.law.grants:
+                await road.submit(other, CertifyDevice(b"", grant.certificate, _wraps(other, grant.device)))
+
+
+async def enter(road: Road, me: Self, space: Space) -> None:
+    """Enter a space with a new device of a person who is a member: after a restored backup."""
+    if road.device.public not in space.law.grants and space.law.grants and me.certificate:
+        await road.submit(space, EnterDevice(me.certificate))
+
+
+async def follow(road: Road, elsewhere: Sequence[Elsewhere]) -> list[Space]:
+    """Begin to keep the spaces that one's other device told of; returns those that are new here."""
+    fresh = [each for each in elsewhere if each[0] not in road.spaces]
+    return [
+        await road.begin(SpaceRow(0, id_, discovery, name, "waiting", road.now_ms()), Secrets(discovery))
+        for id_, discovery, name in fresh
+    ]
 
 
 def uses_left(space: Space, terms: Terms) -> int:

@@ -14,9 +14,9 @@ from identity.errors import Malformed
 from identity.keys import SigningKey
 from identity.sealed import name_of
 from node.domain.area import Erased, Fact, kind_of
-from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace
+from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, FoundSpace
 from node.domain.posts import RetractPost
-from node.ingest.spaces import Opened, Space, read_wrapped
+from node.ingest.spaces import Elsewhere, Opened, Space, read_wrapped
 from node.store.log import Stored
 from node.store.plan import Plan
 from node.store.vault import Vault
@@ -38,6 +38,7 @@ class Intake:
     new_logs: dict[bytes, Log] = field(default_factory=dict)
     retractions: list[tuple[Accepted | Stored, RetractPost]] = field(default_factory=list)
     unlocked: bool = False
+    elsewhere: list[Elsewhere] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.plan = Plan(self.space.index, ())
@@ -98,7 +99,7 @@ class Intake:
         if not space.law.judge(space.law_change(entry, opened.command)):
             self.plan.refusals.append((entry.number, space.law.refused[entry.number]))
             return
-        if isinstance(opened.command, FoundSpace):
+        if isinstance(opened.command, FoundSpace | EnterDevice):
             log.standing = True
         if isinstance(opened.command, _GRANTING):
             self._unwrap(opened.command.wraps)
@@ -116,7 +117,8 @@ class Intake:
         Raises:
             Malformed: if they were sealed to another.
         """
-        law, talk = read_wrapped(self.device.open_sealed(sealed))
+        law, talk, elsewhere = read_wrapped(self.device.open_sealed(sealed))
+        self.elsewhere += elsewhere
         secrets = self.space.secrets
         new = [(name_of(secret), "law") for secret in law if secrets.add("law", secret)]
         new += [(name_of(secret), "talk") for secret in talk if secrets.add("talk", secret)]

@@ -21,7 +21,7 @@ from node.domain.area import wire_fields
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace
 from node.ingest.folding import fold
 from node.ingest.intake import Intake
-from node.ingest.spaces import Secrets, Space
+from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store import log as store_log
 from node.store.database import Database
 from node.store.spaces import SpaceRow, add_space, read_secrets, read_spaces
@@ -59,6 +59,7 @@ class Road:
         self.me = me
         self.spaces: dict[bytes, Space] = {}
         self.heard: list[Heard] = []
+        self.elsewhere: list[Elsewhere] = []
         self._lock = asyncio.Lock()
         self._next_change = 1
         self._next_log = 1
@@ -180,6 +181,7 @@ class Road:
         except BaseException:
             await self.reload(space)
             raise
+        self.elsewhere += work.elsewhere
         if work.unlocked:
             await self._read_locked(space)
         return Outcome(kept, verdict.known, verdict.gaps, verdict.forks, len(verdict.accepted) - len(kept))
@@ -258,10 +260,8 @@ class Road:
                     space.law.judge(space.law_change(entry, opened.command))
             space.saved_pasts = len(history.pasts.sets)
             if row.state == "waiting":
-                mine = next(
-                    iter(store_log.read_changes(connection, index, store_log.numbers_of(connection, row.no))), None
-                )
-                space.knock = encode_change(mine.change) if mine else None
+                mine = store_log.read_changes(connection, index, store_log.numbers_of(connection, row.no)[:1])
+                space.knock = encode_change(mine[0].change) if mine else b""
             return space
 
         return await self.database.read(read)

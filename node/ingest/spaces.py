@@ -20,6 +20,10 @@ RECENT = 8192
 AREAS = registry.AREAS  # importing it made every kind known
 
 
+Elsewhere = tuple[bytes, bytes, str]
+"""Another space of the same person: its id, discovery key and name."""
+
+
 @dataclass(slots=True)
 class Secrets:
     """The secrets of a space that this device holds, by name; the last of each use is the present one."""
@@ -49,26 +53,28 @@ class Secrets:
     def _know(self, secret: bytes) -> None:
         self.by_name[name_of(secret)] = secret
 
-    def wrapped(self) -> bytes:
-        """Return all of them as bytes to be sealed to a device."""
-        packed: bytes = msgpack.packb([self.law, self.talk])
+    def wrapped(self, elsewhere: Sequence[Elsewhere] = ()) -> bytes:
+        """Return all of them as bytes to be sealed to a device; one's own learns of one's other spaces too."""
+        packed: bytes = msgpack.packb([self.law, self.talk, elsewhere])
         return packed
 
 
-def read_wrapped(data: bytes) -> tuple[list[bytes], list[bytes]]:
+def read_wrapped(data: bytes) -> tuple[list[bytes], list[bytes], list[Elsewhere]]:
     """Read what `Secrets.wrapped` wrote.
 
     Raises:
         Malformed: if it is something else.
     """
     try:
-        law, talk = msgpack.unpackb(data)
-        well = all(type(secret) is bytes and len(secret) == SECRET_BYTES for secret in (*law, *talk))
+        law, talk, elsewhere = msgpack.unpackb(data, use_list=True)
+        others = [(id_, discovery, str(name)[:80]) for id_, discovery, name in elsewhere]
+        keys = [*law, *talk, *(part for other in others for part in other[:2])]
+        well = all(type(secret) is bytes and len(secret) == SECRET_BYTES for secret in keys)
     except (ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
         raise Malformed("sealed secrets are malformed") from error
     if not well:
         raise Malformed("sealed secrets are malformed")
-    return law, talk
+    return law, talk, others
 
 
 @dataclass(slots=True)
@@ -81,7 +87,7 @@ class Space:
     secrets: Secrets
     history: History = field(default_factory=History)
     law: Law = field(init=False)
-    knock: bytes | None = None
+    knock: bytes = b""
     recent: dict[bytes, Parent] = field(default_factory=dict)
     saved_pasts: int = 1
 
@@ -109,7 +115,7 @@ class Space:
 
     def my_knock(self) -> bytes | None:
         """Return this node's knock while it waits to be let in."""
-        return self.knock
+        return self.knock if self.state == "waiting" else None
 
     def inviter_of(self, device: bytes) -> bytes | None:
         """Return the device that has to answer a peer's knock, if it knocked."""

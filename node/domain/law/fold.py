@@ -14,7 +14,14 @@ from identity.certificates import SLOTS, Certificate, read_certificate
 from identity.errors import CommonsError, Refused
 from identity.tickets import Terms, Ticket, check_proof, read_terms
 from node.domain.area import require
-from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace, WithdrawTicket
+from node.domain.law.membership import (
+    AdmitMember,
+    CertifyDevice,
+    EnterDevice,
+    FoundSpace,
+    JoinSpace,
+    WithdrawTicket,
+)
 
 TicketId = tuple[bytes, bytes]  # the device that issued it and its key: the key alone anybody could name again
 
@@ -40,7 +47,7 @@ class Grant:
     person: bytes
     slot: int
     number: int
-    depth_time: int
+    certificate: bytes
     inviter: bytes | None
 
 
@@ -86,6 +93,10 @@ class Law:
         for devices in people.values():
             devices.sort(key=lambda grant: grant.number)
         return people
+
+    def devices_of(self, person: bytes) -> list[Grant]:
+        """Return a person's devices."""
+        return [grants[0] for grants in self.grants.values() if grants[0].person == person]
 
     def waiting(self, inviter: bytes) -> Iterator[Join]:
         """Return the knocks with a ticket of this device that nobody answered yet."""
@@ -136,10 +147,20 @@ class Law:
         theirs = (grant for grants in self.grants.values() for grant in grants if grant.person == person)
         return {grant.slot for grant in theirs if self.pasts.includes(past, grant.number)}
 
-    def grant(self, change: LawChange, certificate: Certificate, inviter: bytes | None) -> None:
-        """Let a device act for its person from this change on."""
-        granted = Grant(certificate.device, certificate.person, certificate.slot, change.number, change.time, inviter)
+    def grant(self, change: LawChange, raw: bytes, inviter: bytes | None) -> None:
+        """Let a device act for its person from this change on, by its certificate."""
+        certificate = read_certificate(raw)
+        granted = Grant(certificate.device, certificate.person, certificate.slot, change.number, raw, inviter)
         self.grants.setdefault(certificate.device, []).append(granted)
+
+    def need_slot(self, certificate: Certificate, past: int) -> None:
+        """A person has 16 numbered slots, and a device one of its own.
+
+        Raises:
+            Refused: if the slot is taken, in that past.
+        """
+        taken = self.slots_taken(certificate.person, past)
+        require(certificate.slot < SLOTS and certificate.slot not in taken, "this person's slot is taken")
 
 
 def found_space(law: Law, change: LawChange) -> None:
@@ -148,7 +169,7 @@ def found_space(law: Law, change: LawChange) -> None:
     certificate = read_certificate(change.command.certificate)
     require(certificate.device == change.author, "the founder's certificate names another device")
     law.founding = change
-    law.grant(change, certificate, None)
+    law.grant(change, change.command.certificate, None)
 
 
 def join_space(law: Law, change: LawChange) -> None:
@@ -172,22 +193,34 @@ def admit_member(law: Law, change: LawChange) -> None:
     law.ticket_holds(terms, change.time)
     law.use(terms)
     join.admitted = True
-    law.grant(change, read_certificate(join.change.command.certificate), law.person_of(change.author))
+    law.grant(change, join.change.command.certificate, law.person_of(change.author))
 
 
 def certify_device(law: Law, change: LawChange) -> None:
     """A person's device adds another to that person, in a slot of its own."""
-    join = _answered(law, change, "device")
     mine = law.in_standing(change.author, change.past)
     certificate = read_certificate(change.command.certificate)
-    holds = mine is not None and certificate.person == mine.person and certificate.device == join.change.author
-    require(holds, "a device is added by its own person, to its own person")
-    taken = law.slots_taken(certificate.person, change.past)
-    require(certificate.slot < SLOTS and certificate.slot not in taken, "this person's slot is taken")
-    law.ticket_holds(join.terms, change.time)
-    law.use(join.terms)
-    join.admitted = True
-    law.grant(change, certificate, None)
+    require(mine and certificate.person == mine.person, "a device is added by its own person, to its own person")
+    law.need_slot(certificate, change.past)
+    if change.command.join:
+        join = _answered(law, change, "device")
+        require(certificate.device == join.change.author, "this certificate is for another device than knocked")
+        law.ticket_holds(join.terms, change.time)
+        law.use(join.terms)
+        join.admitted = True
+    law.grant(change, change.command.certificate, None)
+
+
+def enter_device(law: Law, change: LawChange) -> None:
+    """A new device of a member enters on its person's own certificate, as the first thing it says."""
+    require(change.seq == 1, "a device enters with the first change of its log")
+    certificate = read_certificate(change.command.certificate)
+    require(certificate.device == change.author, "this certificate names another device")
+    everyone = (grant for grants in law.grants.values() for grant in grants if grant.person == certificate.person)
+    known = any(law.pasts.includes(change.past, grant.number) for grant in everyone)
+    require(known, "this device's person is not a member")
+    law.need_slot(certificate, change.past)
+    law.grant(change, change.command.certificate, None)
 
 
 def withdraw_ticket(law: Law, change: LawChange) -> None:
@@ -213,5 +246,6 @@ _RULES = {
     JoinSpace: join_space,
     AdmitMember: admit_member,
     CertifyDevice: certify_device,
+    EnterDevice: enter_device,
     WithdrawTicket: withdraw_ticket,
 }

@@ -77,8 +77,21 @@ class AdmitMember:
 
 
 @dataclass(frozen=True, slots=True)
+class EnterDevice:
+    """Begin to write with a new device of a member, on its person's own certificate: after a restored backup."""
+
+    certificate: bytes
+    kind: ClassVar[str] = "device.enter"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless the certificate holds."""
+        read_certificate(self.certificate)
+
+
+@dataclass(frozen=True, slots=True)
 class CertifyDevice:
-    """Add a device to one's own person: `join` is the new device's knock."""
+    """Add a device to one's own person: `join` is the new device's knock, empty in the person's other spaces."""
 
     join: bytes
     certificate: bytes
@@ -87,8 +100,8 @@ class CertifyDevice:
     klass: ClassVar[int] = LAW
 
     def check(self) -> None:
-        """Raise Malformed unless it names a join and the certificate holds."""
-        well_formed(len(self.join) == ID_BYTES, "a certificate names no join")
+        """Raise Malformed unless the certificate holds."""
+        well_formed(len(self.join) in (0, ID_BYTES), "a certificate names something that is no join")
         read_certificate(self.certificate)
         _check_wraps(self.wraps)
 
@@ -122,6 +135,7 @@ for _command, _types in (
     (JoinSpace, ((bytes,), (bytes,), (bytes,), (bytes,), (bytes,))),
     (AdmitMember, ((bytes,), (list,))),
     (CertifyDevice, ((bytes,), (bytes,), (list,))),
+    (EnterDevice, ((bytes,),)),
     (WithdrawTicket, ((bytes,),)),
 ):
     register(_command, _types, _itself, None)
