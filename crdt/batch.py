@@ -59,8 +59,19 @@ class Batch(NamedTuple):
     erasers: dict[bytes, Change]
 
 
+def unbroken(changes: Sequence[Change]) -> list[Change]:
+    """Return the changes up to the first that leaves a gap in its log: what one batch can hold."""
+    seqs: dict[bytes, int] = {}
+    for position, change in enumerate(changes):
+        header = change.header
+        if seqs.setdefault(header.author, header.seq) != header.seq:
+            return list(changes[:position])
+        seqs[header.author] = header.seq + 1
+    return list(changes)
+
+
 def encode_batch(changes: Sequence[Change], erasers: Mapping[bytes, Change] | None = None) -> bytes:
-    """Return the wire form of changes in causal order; of each author they must be consecutive."""
+    """Return the wire form of changes in causal order; of each author they must be consecutive (see `unbroken`)."""
     logs: dict[bytes, int] = {}
     epochs: dict[bytes, int] = {}
     index: dict[bytes, int] = {}

@@ -1,10 +1,10 @@
 """Comparing what two nodes hold, wanting what the other has, serving what it wants: one side of one link."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crdt import messages as m
-from crdt.effects import Deliver, Effect, Finish, InSync, Load, Send, SpaceView
+from crdt.effects import Deliver, Effect, Finish, InSync, Load, Reached, Send, SpaceView
 from crdt.history import BUCKETS, Gap, Log
 from identity.errors import RemoteProtocolError
 
@@ -48,25 +48,34 @@ class Channel:
     """One common space on this link."""
 
     number: int
-    view: SpaceView
+    space: bytes
+    spaces: Mapping[bytes, SpaceView]
     opened: bool = False
     knocked: bool = False
-    peer_knocked: bool = False
+    peer_knock: bytes | None = None
+    knock_delivered: bool = False
     peer_root: bytes | None = None
     told_root: bytes | None = None
     peer_seqs: dict[bytes, int] = field(default_factory=dict)
     shown: dict[bytes, int] = field(default_factory=dict)
     pushed: dict[bytes, int] = field(default_factory=dict)
     wanted: dict[int, float] = field(default_factory=dict)
+    fetching: set[bytes] = field(default_factory=set)
     asked: bool = False
     guest_told: bool = False
     held_told: int = 0
+
+    @property
+    def view(self) -> SpaceView:
+        """The space as the node holds it now; a node that read it anew from its disk has another object."""
+        return self.spaces[self.space]
 
 
 class Exchange:
     """The part of a session that moves changes; `Session` adds who belongs and how a link begins."""
 
-    def __init__(self, peer: bytes, claims: Claims) -> None:
+    def __init__(self, me: bytes, peer: bytes, claims: Claims) -> None:
+        self.me = me
         self.peer = peer
         self.claims = claims
         self.channels: dict[bytes, Channel] = {}
@@ -82,7 +91,7 @@ class Exchange:
 
     def _compare(self, channel: Channel) -> list[Effect]:
         if channel.peer_root == channel.view.history.root():
-            return [InSync(channel.view.id)]
+            return self._tell_root(channel) or [InSync(channel.space)]
         return self._tell_state(channel) if self._may_speak(channel) else []
 
     def _tell_root(self, channel: Channel) -> list[Effect]:
@@ -93,25 +102,30 @@ class Exchange:
             return []
         channel.told_root = root
         effects: list[Effect] = [Send(m.encode(m.ROOT, channel.number, root))]
-        return [*effects, InSync(channel.view.id)] if root == channel.peer_root else effects
+        return [*effects, InSync(channel.space)] if root == channel.peer_root else effects
 
     def _tell_state(self, channel: Channel) -> list[Effect]:
         history = channel.view.history
         if len(history.logs) <= SMALL_SPACE_LOGS:
-            return [self._entries(channel, range(BUCKETS))]
+            return self._entries(channel, range(BUCKETS))
         return [Send(m.encode(m.BUCKETS, channel.number, history.buckets()))]
 
-    def _entries(self, channel: Channel, buckets: Iterable[int]) -> Send:
+    def _entries(self, channel: Channel, buckets: Iterable[int]) -> list[Effect]:
         history = channel.view.history
         chosen = bytes(buckets)
         logs = [log for index in chosen for log in history.in_bucket(index)]
         return self._show(channel, chosen if len(chosen) < BUCKETS else b"", logs, answer=True)
 
-    def _show(self, channel: Channel, buckets: bytes, logs: Sequence[Log], *, answer: bool) -> Send:
-        for log in logs:
-            channel.shown[log.author] = log.seq
+    def _show(self, channel: Channel, buckets: bytes, logs: Sequence[Log], *, answer: bool) -> list[Effect]:
+        """Show heads, in several messages where they are many; only after the last one is there all to answer to."""
         heads = [(log.author, log.seq, log.head) for log in logs]
-        return Send(m.encode(m.ENTRIES, channel.number, buckets, heads, answer))
+        channel.shown.update((author, seq) for author, seq, _ in heads)
+        parts = [heads[start : start + m.MAX_ENTRIES] for start in range(0, len(heads), m.MAX_ENTRIES)] or [[]]
+        last = len(parts) - 1
+        return [
+            Send(m.encode(m.ENTRIES, channel.number, buckets, part, answer and index == last))
+            for index, part in enumerate(parts)
+        ]
 
     def _on_root(self, channel: Channel, root: bytes) -> list[Effect]:
         channel.peer_root = root
@@ -122,7 +136,7 @@ class Exchange:
             return []
         mine = channel.view.history.buckets()
         differ = [i for i in range(BUCKETS) if mine[8 * i : 8 * i + 8] != theirs[8 * i : 8 * i + 8]]
-        return [self._entries(channel, differ)] if differ else []
+        return self._entries(channel, differ) if differ else []
 
     def _on_entries(
         self,
@@ -133,8 +147,12 @@ class Exchange:
     ) -> list[Effect]:
         """Want what the peer has ahead; if it asked for an answer, show what these buckets hold ahead of it."""
         history = channel.view.history
+        channel.asked = False
+        effects: list[Effect] = []
         ranges = []
         for author, seq, head in logs:
+            if author == self.me:
+                effects.append(Reached(channel.space, seq))
             log = history.logs.get(author)
             held = log.seq if log else 0
             channel.peer_seqs[author] = seq
@@ -142,7 +160,7 @@ class Exchange:
                 ranges.append((author, held + 1, seq))
             elif log is not None and seq == held and head != log.head and log.forked is None:
                 ranges.append((author, max(1, seq - 1), seq))
-        effects = self._want(channel, ranges)
+        effects += self._want(channel, ranges)
         if answer and self._may_speak(channel):
             effects += self._show_ahead(channel, buckets or bytes(range(BUCKETS)))
         return effects
@@ -156,14 +174,20 @@ class Exchange:
             for log in channel.view.history.in_bucket(index)
             if log.seq > max(known.get(log.author, 0), shown.get(log.author, 0))
         ]
-        return [self._show(channel, buckets, ahead, answer=False)] if ahead else []
+        return self._show(channel, buckets, ahead, answer=False) if ahead else []
 
     # -- wanting --------------------------------------------------------------------------------------------------
 
     def _want(self, channel: Channel, ranges: Iterable[tuple[bytes, int, int]]) -> list[Effect]:
-        mine = [entry for entry in ranges if self.claims.take(self, channel.view.id, entry[0])]
+        mine = []
+        for entry in ranges:
+            if entry[0] in channel.fetching:
+                channel.told_root = None  # more of what is on its way: compare once more when it is here
+            elif self.claims.take(self, channel.space, entry[0]):
+                mine.append(entry)
         if not mine:
             return []
+        channel.fetching.update(author for author, _, _ in mine)
         request = self._new_request(channel)
         return [Send(m.encode(m.WANT, channel.number, request, mine))]
 
@@ -181,9 +205,17 @@ class Exchange:
         """Ask for what a push was ahead of."""
         ranges = [(gap.author, gap.seq, channel.peer_seqs.get(gap.author, gap.seq)) for gap in gaps if not gap.missing]
         effects = self._want(channel, [entry for entry in ranges if entry[1] <= entry[2]])
-        if not effects and channel.opened:
-            effects = [Send(m.encode(m.ASK, channel.number))]
-        return effects
+        return effects or self._ask(channel)
+
+    def _ask(self, channel: Channel) -> list[Effect]:
+        """Ask a peer who says it belongs for what it holds: their admission may be among it."""
+        if channel.asked or channel.peer_root is None:
+            return []
+        channel.asked = True
+        return [Send(m.encode(m.ASK, channel.number))]
+
+    def _on_ask(self, channel: Channel) -> list[Effect]:
+        return self._entries(channel, range(BUCKETS)) if channel.opened else []
 
     def _on_want(self, channel: Channel, request: int, ranges: list[tuple[bytes, int, int]]) -> list[Effect]:
         return self._serve(channel, request, [(author, first, last) for author, first, last in ranges], [])
@@ -198,7 +230,7 @@ class Exchange:
             return [Send(m.encode(m.BATCH, channel.number, request, b"", True))]
         if request in self._serving or len(self._serving) >= MAX_SERVING:
             raise RemoteProtocolError("the peer asks for too much at once, or twice under one number")
-        serving = self._serving[request] = Serving(channel.view.id, ranges, ids)
+        serving = self._serving[request] = Serving(channel.space, ranges, ids)
         return self._load_more(request, serving)
 
     def _load_more(self, request: int, serving: Serving) -> list[Effect]:
@@ -217,13 +249,13 @@ class Exchange:
     def _on_batch(self, channel: Channel, request: int, data: bytes, done: bool) -> list[Effect]:
         if request not in channel.wanted:
             raise RemoteProtocolError("the peer sends what was not asked for")
-        effects: list[Effect] = [Deliver(channel.view.id, data, request)] if data else []
+        effects: list[Effect] = [Deliver(channel.space, data, request)] if data else []
         if done:
-            effects.append(Finish(channel.view.id, request))
+            effects.append(Finish(channel.space, request))
         return effects
 
     def _on_push(self, channel: Channel, data: bytes) -> list[Effect]:
-        return [Deliver(channel.view.id, data, None)] if channel.view.is_open() else []
+        return [Deliver(channel.space, data, None)] if channel.view.is_open() else []
 
     def loaded(self, request: int, data: bytes | None, *, done: bool) -> list[Effect]:
         """Send a portion that was loaded; `data` is None when there was nothing."""

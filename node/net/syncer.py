@@ -1,11 +1,12 @@
 """The driver of sync sessions: carries out what `crdt.sync` asks for, over any link."""
 
 import asyncio
+import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from crdt import effects as e
 from crdt.exchange import Claims
@@ -204,13 +205,14 @@ class Syncer:
         """Send without waiting; a peer that reads too slowly is compared with again later."""
         for effect in effects:
             if isinstance(effect, e.Send):
-                running.behind = not running.link.send_nowait(effect.frame) or running.behind
+                with contextlib.suppress(NetworkError):  # its own loop ends it; the others get theirs
+                    running.behind = not running.link.send_nowait(effect.frame) or running.behind
             else:
                 self._start(running, self._carry_out(running, [effect]))
 
     # -- effects ----------------------------------------------------------------------------------------------------
 
-    def _start(self, running: Running, work: Awaitable[None]) -> None:
+    def _start(self, running: Running, work: Coroutine[Any, Any, None]) -> None:
         async def run() -> None:
             try:
                 await work
@@ -221,6 +223,7 @@ class Syncer:
         task = asyncio.get_running_loop().create_task(run())
         running.tasks.add(task)
         task.add_done_callback(running.tasks.discard)
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
 
     async def _carry_out(self, running: Running, effects: Sequence[e.Effect]) -> None:
         queue = list(effects)
