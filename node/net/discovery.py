@@ -9,6 +9,7 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable
+from typing import Any
 
 from zeroconf import Error as ZeroconfError
 from zeroconf import IPVersion, ServiceStateChange, Zeroconf
@@ -19,6 +20,9 @@ from node.net import interfaces
 from node.net.addresses import key_of, of_ip
 
 logger = logging.getLogger(__name__)
+
+# zeroconf writes a trace for every packet that finds no way out, as happens whenever a laptop changes its network.
+logging.getLogger("zeroconf").setLevel(logging.CRITICAL)
 
 SERVICE = "_commons._tcp.local."
 _RESOLVE_MS = 3000
@@ -55,6 +59,8 @@ class Discovery:
         self._zeroconf: AsyncZeroconf | None = None
         self._browser: AsyncServiceBrowser | None = None
         self._resolving: dict[str, asyncio.Task[None]] = {}
+        self._announcing: asyncio.Future[Any] | None = None
+        self._stopping = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -65,6 +71,7 @@ class Discovery:
     async def start(self) -> None:
         """Announce this node and look for others; where there is no network, as soon as there is one."""
         if self._task is None:
+            self._stopping.clear()
             await self._refresh()
             self._task = asyncio.create_task(self._follow(), name="discovery")
 
@@ -72,17 +79,19 @@ class Discovery:
         """Say goodbye and stop."""
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        await self._close()
+            self._stopping.set()  # not a cancellation: in the middle of a closing it would leave sockets open
+            await task
 
     async def _follow(self) -> None:
-        while True:
-            await asyncio.sleep(self._check_s)
+        while not self._stopping.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), self._check_s)
+                break
             await self._refresh()
+        await self._close()
 
     async def _refresh(self) -> None:
-        addresses = self._look()
+        addresses = [address for address in self._look() if interfaces.speaks_multicast(address)]
         if addresses == self._addresses and (self.announced or not addresses):
             return
         await self._close()
@@ -91,7 +100,7 @@ class Discovery:
             return
         try:
             await self._open(addresses)
-        except (OSError, ZeroconfError) as error:  # an interface without multicast, a name that is taken
+        except (OSError, ZeroconfError) as error:  # the network went away meanwhile, or it keeps us out
             logger.warning("discovery failed error=%s", type(error).__name__)
             await self._close()
 
@@ -107,14 +116,19 @@ class Discovery:
             server=f"{self._name.partition('.')[0]}.local.",
             parsed_addresses=addresses[:_ADDRESSES],
         )
-        await (await self._zeroconf.async_register_service(info))
+        # The name is random: nobody else has it, so nobody need be asked for it.
+        announcing = await self._zeroconf.async_register_service(info, cooperating_responders=True)
+        self._announcing = asyncio.ensure_future(announcing)
         self._browser = AsyncServiceBrowser(self._zeroconf.zeroconf, SERVICE, handlers=[self._on_change])
         logger.info("announced addresses=%d port=%d", len(addresses), self._port)
 
     async def _close(self) -> None:
-        for task in self._resolving.values():
+        tasks: list[asyncio.Future[Any]] = [*self._resolving.values()]
+        if self._announcing is not None:
+            tasks.append(self._announcing)
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._resolving.values(), return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         zeroconf, self._zeroconf = self._zeroconf, None
         browser, self._browser = self._browser, None
         if browser is not None:

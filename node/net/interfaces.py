@@ -1,8 +1,11 @@
 """The IP addresses of this machine."""
 
 import ipaddress
+import socket
 
 import ifaddr
+
+_MDNS_GROUP = bytes((224, 0, 0, 251))
 
 
 def expand(host: str) -> list[str]:
@@ -24,3 +27,16 @@ def addresses() -> list[str]:
             if not (ip.is_loopback or ip.is_unspecified or (ip.version == 6 and ip.is_link_local)):
                 found.add(str(ip))
     return sorted(found)
+
+
+def speaks_multicast(host: str) -> bool:
+    """Say whether multicast DNS can be spoken from this address: it is ours now, and its interface takes part."""
+    ip = ipaddress.ip_address(host)
+    with socket.socket(socket.AF_INET if ip.version == 4 else socket.AF_INET6, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((host, 0))
+            if ip.version == 4:
+                probe.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, _MDNS_GROUP + ip.packed)
+        except OSError:
+            return False
+    return True

@@ -324,6 +324,26 @@ async def test_a_silent_peer_that_answers_pings_stays() -> None:
         assert await link.receive() == b"still here"
 
 
+async def test_a_busy_event_loop_does_not_starve_the_network() -> None:
+    async def work_in_slices() -> None:
+        while True:
+            until = time.perf_counter() + 0.002
+            while time.perf_counter() < until:
+                sum(range(200))
+            await asyncio.sleep(0)
+
+    with process("echo") as (_, address):
+        async with running() as here:
+            link = await here.transport.dial(address)
+            working = asyncio.create_task(work_in_slices())
+            async with asyncio.timeout(10):
+                for _ in range(50):
+                    await link.send(b"ping")
+                    await link.receive()
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+
+
 async def test_gossip_reaches_members_only_after_hello() -> None:
     async with running() as a, running() as b, running() as c:
         for node in (a, b, c):
