@@ -11,6 +11,13 @@ _POST = (
     " (SELECT title FROM document WHERE document.space = post.space AND document.owner = log.person)"
     " FROM post JOIN change USING (number) JOIN log ON log.no = post.log"
 )
+_CHANGE = (
+    "SELECT change.number, change.id, log.author, log.person, document.title, change.seq, change.time, class,"
+    " reason, change.body IS NULL"
+)
+_BY_WHOM = (
+    "JOIN log ON log.no = change.log LEFT JOIN document ON document.space = log.space AND document.owner = log.person"
+)
 _WORDS_MAX = 12
 
 
@@ -138,13 +145,8 @@ def names(connection: sqlite3.Connection, space: int) -> dict[bytes, str]:
 
 def changes(connection: sqlite3.Connection, space: int, before: int | None, limit: int) -> list[ChangeLine]:
     """Return the newest changes of a space; `before` is the number of the last one shown."""
-    sql = (
-        "SELECT change.number, change.id, log.author, log.person, document.title, change.seq, change.time, class,"
-        " reason, change.body IS NULL FROM change JOIN log ON log.no = change.log"
-        " LEFT JOIN refusal ON refusal.number = change.number"
-        " LEFT JOIN document ON document.space = log.space AND document.owner = log.person"
-        " WHERE log.space = ?1 AND (?2 IS NULL OR change.number < ?2) ORDER BY change.number DESC LIMIT ?3"
-    )
+    where = "log.space = ?1 AND (?2 IS NULL OR change.number < ?2) ORDER BY change.number DESC LIMIT ?3"
+    sql = f"{_CHANGE} FROM change {_BY_WHOM} LEFT JOIN refusal ON refusal.number = change.number WHERE {where}"
     return [ChangeLine(*row) for row in connection.execute(sql, (space, before, limit))]
 
 
@@ -187,3 +189,59 @@ def keep_reach(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes, 
     """Note how far neighbours hold a log: (space, device, log, seq)."""
     grow = "ON CONFLICT(space, log, device) DO UPDATE SET seq = max(seq, excluded.seq)"
     connection.executemany(f"INSERT INTO reach VALUES(?, ?, ?, ?) {grow}", rows)
+
+
+def purpose(connection: sqlite3.Connection, space: int) -> str:
+    """Return the one sentence that says what a space is for: the title of its page."""
+    row = connection.execute("SELECT title FROM document WHERE space = ? AND owner = x''", (space,)).fetchone()
+    return row[0] if row else ""
+
+
+def newest_change(connection: sqlite3.Connection) -> int:
+    """Return the number of the change that was stored last, in whichever space."""
+    return int(connection.execute("SELECT coalesce(max(number), 0) FROM change").fetchone()[0])
+
+
+def count_new(connection: sqlite3.Connection, space: int, after: int, own_log: int, limit: int = 100) -> int:
+    """Return how many posts and replies of others were stored after a change, at most `limit`."""
+    sql = "SELECT 1 FROM post WHERE number > ? AND space = ? AND log != ? AND retracted = 0 LIMIT ?"
+    return len(connection.execute(sql, (after, space, own_log, limit)).fetchall())
+
+
+def count_fresh(connection: sqlite3.Connection, space: int, after: int, own_log: int, limit: int = 100) -> int:
+    """Return how many posts that begin a thread were stored by others after a change, at most `limit`."""
+    sql = "SELECT 1 FROM post WHERE number > ? AND space = ? AND log != ? AND thread IS NULL LIMIT ?"
+    return len(connection.execute(sql, (after, space, own_log, limit)).fetchall())
+
+
+def count_since(connection: sqlite3.Connection, space: int, time_ms: int, limit: int = 1_000) -> int:
+    """Return how many posts that begin a thread are dated after a time, at most `limit`."""
+    sql = "SELECT 1 FROM post WHERE space = ? AND thread IS NULL AND time >= ? LIMIT ?"
+    return len(connection.execute(sql, (space, time_ms, limit)).fetchall())
+
+
+def posts_between(connection: sqlite3.Connection, log: int, after: int, until: int) -> list[bytes]:
+    """Return the ids of the posts of one log in a range of sequence numbers: behind `after`, up to `until`."""
+    sql = "SELECT id FROM change JOIN post USING (number) WHERE change.log = ? AND seq > ? AND seq <= ?"
+    return [row[0] for row in connection.execute(sql, (log, after, until))]
+
+
+def refused_changes(connection: sqlite3.Connection, space: int, before: int | None, limit: int) -> list[ChangeLine]:
+    """Return the newest refused changes of a space; `before` is the number of the last one shown."""
+    where = "log.space = ?1 AND (?2 IS NULL OR refusal.number < ?2) ORDER BY refusal.number DESC LIMIT ?3"
+    sql = f"{_CHANGE} FROM refusal JOIN change USING (number) {_BY_WHOM} WHERE {where}"
+    return [ChangeLine(*row) for row in connection.execute(sql, (space, before, limit))]
+
+
+def count_refused(connection: sqlite3.Connection, space: int) -> int:
+    """Return how many changes of a space were refused."""
+    sql = "SELECT count(*) FROM refusal JOIN change USING (number) JOIN log ON log.no = change.log WHERE log.space = ?"
+    return int(connection.execute(sql, (space,)).fetchone()[0])
+
+
+def change_line(connection: sqlite3.Connection, space: int, id_: bytes) -> ChangeLine | None:
+    """Return one line of the public log."""
+    where = "log.space = ? AND substr(change.id, 1, 8) = ? AND change.id = ?"
+    sql = f"{_CHANGE} FROM change LEFT JOIN refusal ON refusal.number = change.number {_BY_WHOM} WHERE {where}"
+    row = connection.execute(sql, (space, id_[:8], id_)).fetchone()
+    return ChangeLine(*row) if row else None
