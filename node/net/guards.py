@@ -334,6 +334,7 @@ class GuardedPubsub(pubsub.Pubsub):  # type: ignore[misc]  # libp2p is read with
         with trio.move_on_after(self._limits.session_s):
             await self._allowed.setdefault(muxer.peer_id, trio.Event()).wait()
         if not self.is_allowed(muxer.peer_id):
+            self.forget(muxer.peer_id)
             await stream.reset()
             return
         stream.muxed_stream.release()
