@@ -77,7 +77,7 @@ class Site:
         with self._changed:
             assert self._changed.wait_for(holds, 10)
 
-    def tell(self, **news: str) -> None:
+    def tell(self, **news: str | int) -> None:
         """Send an event to every open stream."""
         data = f"data: {json.dumps(news)}\n\n".encode()
 

@@ -195,3 +195,55 @@ def test_a_changed_post_is_exchanged_and_a_gone_one_leaves(writing: Page, site: 
 
     expect(writing.locator("#post-mine")).to_contain_text("The pump by bed 7")
     expect(writing.locator("#post-import")).to_have_count(0)
+
+
+def test_a_pending_post_becomes_the_signed_one_in_its_place(writing: Page, site: "Site") -> None:
+    site.until(lambda: len(site.streams) == 1)
+
+    site.tell(place="example", kind="new", id="signed", was="waiting")
+
+    expect(writing.locator("#post-signed")).to_be_visible()
+    expect(writing.locator("#post-waiting")).to_have_count(0)
+    expect(writing.locator("[data-live-bar]")).to_be_hidden()
+
+
+def test_a_change_told_to_every_place_finds_its_post(writing: Page, site: "Site") -> None:
+    site.until(lambda: len(site.streams) == 1)
+
+    site.tell(place="*", kind="changed", id="mine")
+
+    expect(writing.locator("#post-mine")).to_contain_text("The pump by bed 7")
+
+
+def test_many_posts_at_once_are_counted_and_shown_by_reloading(writing: Page, site: "Site") -> None:
+    site.until(lambda: len(site.streams) == 1)
+    writing.evaluate("globalThis.sameDocument = true")
+
+    site.tell(place="example", kind="many", count=120)
+    site.tell(place="example", kind="new", id="one")
+    writing.get_by_role("button", name="121 new posts").click()
+
+    expect(writing.get_by_role("button", name="121 new posts")).to_be_hidden()
+    assert writing.evaluate("globalThis.sameDocument") is None
+
+
+def test_parts_beside_the_posts_are_renewed_and_half_typed_words_stay(writing: Page, site: "Site") -> None:
+    site.until(lambda: len(site.streams) == 1)
+    writing.locator("#say").fill("Half a thou")
+    writing.evaluate("document.querySelector('#node-status strong').textContent = 'stale'")
+
+    site.tell(place="neighbours", kind="part")
+
+    expect(writing.locator("#node-status strong")).to_have_text("3 neighbours near")
+    expect(writing.locator("#say")).to_have_value("Half a thou")
+
+
+def test_who_missed_too_much_is_brought_up_to_date(writing: Page, site: "Site") -> None:
+    site.until(lambda: len(site.streams) == 1)
+    writing.evaluate("document.querySelector('#post-pump').remove()")
+    writing.evaluate("document.querySelector('#post-mine .prose').textContent = 'stale'")
+
+    site.tell(place="*", kind="missed")
+
+    expect(writing.get_by_role("button", name="1 new post")).to_be_visible()
+    expect(writing.locator("#post-mine")).to_contain_text("spare hose joint")

@@ -4,17 +4,24 @@
 // The tabs elect one by a lock (Web Locks); it holds the stream and passes every event on (BroadcastChannel). When it
 // closes, the lock falls to the next tab, which asks for what came since the last event.
 //
-// An event's data is JSON: {"place": "…", "kind": "new" | "changed" | "gone", "id": "…"}. A tab that shows the place
-// (data-live-place) fetches the part as HTML from data-live-fragment, where {id} stands for the id, and puts it in.
+// An event's data is JSON with a place (data-live-place; "*" is every place) and a kind:
+//   new, changed, gone   the post with this id; a new one may say which pending post it was
+//   many                 so many posts ("count") came at once that they are only counted
+//   part                 something beside the posts: who is near, who is a member
+//   missed               too much happened since this browser last heard
+// A tab that shows the place fetches the post as HTML from data-live-fragment, where {id} stands for the id. For the
+// last two it fetches its own page and takes from it the parts marked data-live-part, and the posts it lacks.
+//
 // Nothing that one may be reading is moved: new posts above it wait behind a bar that says how many there are.
 
 const LOCK = "commons-live";
 const CHANNEL = "commons-live";
 const MANY = 30;
 const RETRY_MS = 3000;
+const PAUSE_MS = 300;
 
 let lastId = "";
-const waiting = new Map(); // place → ids that arrived and are not shown yet
+const waiting = new Map(); // place → {ids, more}: what arrived and is not shown yet, by id or only counted
 
 function listen(url, hear) {
   return new Promise(() => {
@@ -43,15 +50,57 @@ function trouble(on) {
 function handle(news) {
   if (news.event) lastId = news.event;
   if (news.kind === "open" || news.kind === "trouble") return trouble(news.kind === "trouble");
-  for (const place of document.querySelectorAll(`[data-live-place="${CSS.escape(news.place)}"]`)) arrive(place, news);
+  if (news.kind === "part" || news.kind === "missed") return again(news.kind === "missed");
+  const places = news.place === "*" ? "[data-live-place]" : `[data-live-place="${CSS.escape(news.place)}"]`;
+  for (const place of document.querySelectorAll(places)) arrive(place, news);
 }
 
-function arrive(place, { kind, id }) {
-  const shown = document.getElementById(`post-${id}`);
-  if (kind === "gone") shown?.remove();
+function arrive(place, { kind, id, was, count }) {
+  const shown = document.getElementById(`post-${id}`) ?? (was && document.getElementById(`post-${was}`));
+  if (kind === "many") wait(place, null, count);
+  else if (kind === "gone") shown?.remove();
   else if (shown) exchange(place, id, shown);
   else if (kind === "new" && (place.dataset.liveOrder === "oldest-first" || document.hidden)) show(place, [id]);
   else if (kind === "new") wait(place, id);
+}
+
+// Several events often come together: the page is fetched once for all of them.
+let due = 0;
+let lacking = false;
+function again(postsToo) {
+  lacking ||= postsToo;
+  clearTimeout(due);
+  due = setTimeout(async () => {
+    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!answer.ok) return;
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    for (const fresh of page.querySelectorAll("[data-live-part][id]")) swap(document.getElementById(fresh.id), fresh);
+    if (lacking) compare(page);
+    lacking = false;
+  }, PAUSE_MS);
+}
+
+function compare(page) {
+  for (const place of document.querySelectorAll("[data-live-place]")) {
+    const there = page.querySelector(`[data-live-place="${CSS.escape(place.dataset.livePlace)}"]`);
+    for (const fresh of there?.querySelectorAll("[data-item]") ?? []) {
+      const shown = document.getElementById(fresh.id);
+      if (shown) swap(shown, fresh);
+      else arrive(place, { kind: "new", id: fresh.id.replace("post-", "") });
+    }
+  }
+}
+
+// What one is busy with stays: an open menu, a half-typed answer, the focus.
+const isBusy = (shown) =>
+  shown.querySelector("details[open]") || (shown.contains(document.activeElement) && document.activeElement !== shown);
+
+function swap(shown, fresh) {
+  if (!shown || isBusy(shown)) return;
+  const hadFocus = document.activeElement === shown;
+  shown.replaceWith(fresh);
+  if (hadFocus) fresh.focus({ preventScroll: true });
+  settle(fresh);
 }
 
 async function part(place, id) {
@@ -65,13 +114,7 @@ const cardOf = (fresh) => (fresh.matches("[data-item]") ? fresh : fresh.querySel
 
 async function exchange(place, id, shown) {
   const fresh = await part(place, id);
-  // What one is busy with stays: an open menu, a half-typed answer, the focus.
-  if (!fresh || shown.contains(document.activeElement) && document.activeElement !== shown || shown.querySelector("details[open]")) return;
-  const hadFocus = document.activeElement === shown;
-  const card = cardOf(fresh);
-  shown.replaceWith(card);
-  if (hadFocus) card.focus({ preventScroll: true });
-  settle(card);
+  if (fresh) swap(shown, cardOf(fresh));
 }
 
 async function show(place, ids) {
@@ -89,13 +132,15 @@ function settle(fresh) {
   document.dispatchEvent(new CustomEvent("commons:shown"));
 }
 
-function wait(place, id) {
-  const ids = waiting.get(place) ?? new Set();
-  ids.add(id);
-  waiting.set(place, ids);
+function wait(place, id, count = 0) {
+  const held = waiting.get(place) ?? { ids: new Set(), more: 0 };
+  if (id) held.ids.add(id);
+  held.more += count;
+  waiting.set(place, held);
   const bar = place.querySelector("[data-live-bar]");
+  if (!bar) return;
   const button = bar.querySelector("[data-live-show]");
-  button.textContent = counted(ids.size);
+  button.textContent = counted(held.ids.size + held.more);
   bar.hidden = false;
   say(button.textContent);
 }
@@ -119,11 +164,11 @@ function say(words) {
 
 async function open(button) {
   const place = button.closest("[data-live-place]");
-  const ids = [...(waiting.get(place) ?? [])];
+  const { ids, more } = waiting.get(place) ?? { ids: new Set(), more: 0 };
   waiting.delete(place);
   button.closest("[data-live-bar]").hidden = true;
-  if (ids.length > MANY) return location.reload();
-  await show(place, ids);
+  if (more > 0 || ids.size > MANY) return location.reload();
+  await show(place, [...ids]);
   place.querySelector("[data-item]")?.focus();
 }
 
