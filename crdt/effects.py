@@ -65,6 +65,23 @@ class Finish:
 
 
 @dataclass(frozen=True, slots=True)
+class DeliverProof:
+    """Take in a proof that a log is forked, and pass it on if it was news."""
+
+    space: bytes
+    one: bytes
+    other: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LoadProof:
+    """Load the proof that a log is forked, then call `proof`."""
+
+    space: bytes
+    author: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class DeliverKnock:
     """Store a peer's knock, then call `law_changed`."""
 
@@ -113,4 +130,4 @@ class Waiting:
     inviter: bytes
 
 
-Effect = Send | Deliver | Finish | DeliverKnock | Unlock | Load | Reached | InSync | Waiting
+Effect = Send | Deliver | Finish | DeliverProof | LoadProof | DeliverKnock | Unlock | Load | Reached | InSync | Waiting

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crdt import messages as m
-from crdt.effects import Deliver, Effect, Finish, InSync, Load, Reached, Send, SpaceView
+from crdt.effects import Deliver, DeliverProof, Effect, Finish, InSync, Load, LoadProof, Reached, Send, SpaceView
 from crdt.history import BUCKETS, Gap, Log
 from identity.errors import RemoteProtocolError
 
 SMALL_SPACE_LOGS = 64
 WINDOW = 3
+LOOK_BACK = 64
 MAX_SERVING = 64
 
 
@@ -63,6 +64,7 @@ class Channel:
     fetching: set[bytes] = field(default_factory=set)
     asked: bool = False
     guest_told: bool = False
+    holes: int = 0
     held_told: int = 0
 
     @property
@@ -118,8 +120,8 @@ class Exchange:
 
     def _show(self, channel: Channel, buckets: bytes, logs: Sequence[Log], *, answer: bool) -> list[Effect]:
         """Show heads, in several messages where they are many; only after the last one is there all to answer to."""
-        heads = [(log.author, log.seq, log.head) for log in logs]
-        channel.shown.update((author, seq) for author, seq, _ in heads)
+        heads = [(log.author, log.seq, log.head, log.forked is not None) for log in logs]
+        channel.shown.update((log.author, log.seq) for log in logs)
         parts = [heads[start : start + m.MAX_ENTRIES] for start in range(0, len(heads), m.MAX_ENTRIES)] or [[]]
         last = len(parts) - 1
         return [
@@ -142,7 +144,7 @@ class Exchange:
         self,
         channel: Channel,
         buckets: bytes,
-        logs: list[tuple[bytes, int, bytes]],
+        logs: list[tuple[bytes, int, bytes, bool]],
         answer: bool,
     ) -> list[Effect]:
         """Want what the peer has ahead; if it asked for an answer, show what these buckets hold ahead of it."""
@@ -150,16 +152,17 @@ class Exchange:
         channel.asked = False
         effects: list[Effect] = []
         ranges = []
-        for author, seq, head in logs:
+        for author, seq, head, forked in logs:
             if author == self.me:
                 effects.append(Reached(channel.space, seq))
             log = history.logs.get(author)
-            held = log.seq if log else 0
             channel.peer_seqs[author] = seq
-            if seq > held:
-                ranges.append((author, held + 1, seq))
-            elif log is not None and seq == held and head != log.head and log.forked is None:
-                ranges.append((author, max(1, seq - 1), seq))
+            if log is not None and (forked or log.forked is not None):
+                effects += self._compare_forks(channel, log, seq, forked=forked)
+            elif log is None or seq > log.seq:
+                ranges.append((author, log.seq + 1 if log else 1, seq))
+            elif seq == log.seq and head != log.head:
+                ranges.append((author, max(1, seq - LOOK_BACK), seq))
         effects += self._want(channel, ranges)
         if answer and self._may_speak(channel):
             effects += self._show_ahead(channel, buckets or bytes(range(BUCKETS)))
@@ -175,6 +178,36 @@ class Exchange:
             if log.seq > max(known.get(log.author, 0), shown.get(log.author, 0))
         ]
         return self._show(channel, buckets, ahead, answer=False) if ahead else []
+
+    def _compare_forks(self, channel: Channel, log: Log, seq: int, *, forked: bool) -> list[Effect]:
+        """Bring both sides to the proof with the lowest place: a forked log ends before it."""
+        if forked and (log.forked is None or log.forked > seq + 1):
+            return [Send(m.encode(m.WANT_PROOF, channel.number, log.author))]
+        if log.forked is not None and seq > log.seq:
+            return [LoadProof(channel.space, log.author)] if self._may_speak(channel) else []
+        return []
+
+    def _on_want_proof(self, channel: Channel, author: bytes) -> list[Effect]:
+        return [LoadProof(channel.space, author)] if self._may_speak(channel) else []
+
+    def _on_proof(self, channel: Channel, one: bytes, other: bytes) -> list[Effect]:
+        return [DeliverProof(channel.space, one, other)]
+
+    def proof(self, space: bytes, one: bytes, other: bytes) -> list[Effect]:
+        """Show the peer that a log is forked."""
+        channel = self.channels.get(space)
+        if channel is None or not self._may_speak(channel):
+            return []
+        return [Send(m.encode(m.PROOF, channel.number, one, other))]
+
+    def look_back(self, space: bytes, places: Iterable[tuple[bytes, int, int]]) -> list[Effect]:
+        """Ask for the peer's branch of logs that leave the one held: somewhere there is the place of the fork."""
+        channel = self.channels.get(space)
+        wanted = list(places)
+        if channel is None or not wanted:
+            return []
+        request = self._new_request(channel)
+        return [Send(m.encode(m.WANT, channel.number, request, wanted))]
 
     # -- wanting --------------------------------------------------------------------------------------------------
 

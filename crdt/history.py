@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
-from crdt.change import BINDING, Change, verify_change
-from identity.errors import BadSignature
+from crdt.change import BINDING, Change
 
 BUCKETS = 256
 ROOT_BYTES = 16
@@ -175,102 +174,7 @@ class History:
         self.touch(log)
         return log
 
-    # -- acceptance -----------------------------------------------------------------------------------------------
-
-    def judge(self, changes: Sequence[Change], held: Mapping[bytes, Parent], first_number: int) -> Verdict:
-        """Tell what of a batch is to be stored; changes nothing yet (see `apply`).
-
-        `held` maps the ids, among the batch's own and its deps, that the store holds already.
-
-        Raises:
-            BadSignature: if the last change of a log in the batch is not signed by its author.
-        """
-        last = {change.header.author: change for change in changes}
-        for change in last.values():
-            if change.id not in held:
-                verify_change(change)
-        limits: dict[bytes, int] = {}
-        while True:
-            verdict = self._connect(changes, held, first_number, limits)
-            cut = self._unsigned_ends(verdict.accepted, last)
-            if not cut:
-                return verdict
-            limits.update(cut)
-
-    def _unsigned_ends(self, accepted: Sequence[Accepted], last: Mapping[bytes, Change]) -> dict[bytes, int]:
-        """Return the logs whose run was cut short at a change that is not well signed, and where to stop."""
-        ends = {entry.change.header.author: entry.change for entry in accepted}
-        cut = {}
-        for author, change in ends.items():
-            if change is last[author]:
-                continue
-            try:
-                verify_change(change)
-            except BadSignature:
-                cut[author] = 0  # nothing of this run can be told to be its author's
-        return cut
-
-    def _connect(
-        self, changes: Sequence[Change], held: Mapping[bytes, Parent], number: int, limits: Mapping[bytes, int]
-    ) -> Verdict:
-        verdict = Verdict()
-        fresh: dict[bytes, Parent] = {}
-        heads: dict[bytes, tuple[int, bytes, Parent]] = {}
-        stopped: set[bytes] = set()
-        for change in changes:
-            header = change.header
-            author = header.author
-            if change.id in held:
-                verdict.known += 1
-                continue
-            seq, head, parent = heads.get(author) or self._head(author)
-            if not self._follows(change, seq, head, verdict):
-                continue
-            if author in limits or author in stopped:
-                continue
-            missing = tuple(dep for dep in header.deps if dep not in fresh and dep not in held)
-            if missing:
-                verdict.gaps.append(Gap(author, header.seq, missing))
-                stopped.add(author)
-                continue
-            parents = [fresh.get(dep) or held[dep] for dep in header.deps]
-            if header.prev:
-                parents.append(parent)
-            entry = self._entry(change, number, parents)
-            verdict.accepted.append(entry)
-            mine = self.as_parent(entry)
-            fresh[change.id] = mine
-            heads[author] = (header.seq, change.id, mine)
-            number += 1
-        return verdict
-
-    def _head(self, author: bytes) -> tuple[int, bytes, Parent]:
-        log = self.logs.get(author)
-        return (log.seq, log.head, log.parent) if log else (0, b"", ROOTLESS)
-
-    def _follows(self, change: Change, seq: int, head: bytes, verdict: Verdict) -> bool:
-        """Tell whether a change continues its log; notes a gap or a fork where it does not."""
-        header = change.header
-        log = self.logs.get(header.author)
-        if log is not None and log.forked is not None and header.seq >= log.forked:
-            verdict.forks.append(change)
-            return False
-        if header.seq == seq + 1 and header.prev == head:
-            return True
-        if header.seq <= seq + 1:
-            verdict.forks.append(change)
-        else:
-            verdict.gaps.append(Gap(header.author, seq + 1, ()))
-        return False
-
-    def _entry(self, change: Change, number: int, parents: Sequence[Parent]) -> Accepted:
-        depth = 1 + max((parent.depth for parent in parents), default=0)
-        past = parents[0].past if parents else EMPTY_PAST
-        for parent in parents:
-            if parent.past != past:
-                past = self.pasts.join(parent.past for parent in parents)
-                break
-        return Accepted(change, number, depth, past, tuple(parent.number for parent in parents))
+    # -- acceptance ------------------------------------------------------------------------------------------------
 
     def as_parent(self, entry: Accepted) -> Parent:
         """Return what a change hands on: its own past, and itself where it is law or binding."""
@@ -280,16 +184,22 @@ class History:
             self.pasts.add_law(entry.number, entry.past)
         return Parent(entry.number, entry.depth, self.pasts.intern((entry.number,)))
 
+    def is_branch(self, change: Change) -> bool:
+        """Tell whether a change belongs to the forked part of its log."""
+        log = self.logs.get(change.header.author)
+        return log is not None and log.forked is not None and change.header.seq >= log.forked
+
     def apply(self, accepted: Sequence[Accepted], new_log: Mapping[bytes, int]) -> None:
         """Take over what was stored; `new_log` numbers the logs that begin here."""
         tips = self.tips
-        for entry in accepted:
+        onward = [entry for entry in accepted if not self.is_branch(entry.change)]
+        for entry in onward:
             header = entry.change.header
             tips.pop(header.prev, None)
             for dep in header.deps:
                 tips.pop(dep, None)
             tips[entry.change.id] = self.as_parent(entry)
-        for entry in {entry.change.header.author: entry for entry in accepted}.values():
+        for entry in {entry.change.header.author: entry for entry in onward}.values():
             header = entry.change.header
             log = self.logs.get(header.author)
             if log is None:

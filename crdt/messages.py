@@ -11,13 +11,15 @@
 | ASK | space | tell me what you hold |
 | ROOT | space, root | what I hold now |
 | BUCKETS | space, digests | my 256 bucket digests |
-| ENTRIES | space, buckets, logs, answer | of these buckets, the heads I hold: [author, seq, id]; show yours ahead |
+| ENTRIES | space, buckets, logs, answer | of these, the heads I hold: [author, seq, id, forked]; show yours ahead |
 | WANT | space, request, ranges | send me these: [author, first, last] |
 | WANT_IDS | space, request, ids | send me these changes |
 | BATCH | space, request, batch, done | what you wanted |
 | STORED | space, request | it is on my disk: go on |
 | PUSH | space, batch | new, just now |
 | HELD | space, seq | your own log is on my disk up to here |
+| WANT_PROOF | space, author | show me that this log is forked |
+| PROOF | space, change, change | two changes that one device signed for one place in its log |
 """
 
 from collections.abc import Callable
@@ -26,7 +28,7 @@ from typing import Any
 import msgpack
 
 from crdt.batch import MAX_BATCH_BYTES
-from crdt.change import ID_BYTES, MAX_BODY_BYTES, MAX_SEQ
+from crdt.change import ID_BYTES, MAX_BODY_BYTES, MAX_HEADER_BYTES, MAX_SEQ
 from crdt.history import BUCKETS as BUCKET_COUNT
 from crdt.history import ROOT_BYTES
 from identity.errors import RemoteProtocolError
@@ -37,10 +39,10 @@ MAC_BYTES = 16
 MAX_SPACES = 1024
 MAX_FRAME_BYTES = MAX_BATCH_BYTES + MAX_BODY_BYTES + 4096
 MAX_ENTRIES = 8192
+MAX_PROOF_BYTES = MAX_HEADER_BYTES + MAX_BODY_BYTES + 128
 
-HELLO, SPACES, OPEN, KNOCK, GUEST, KEYS, ASK, ROOT, BUCKETS, ENTRIES, WANT, WANT_IDS, BATCH, STORED, PUSH, HELD = range(
-    16
-)
+HELLO, SPACES, OPEN, KNOCK, GUEST, KEYS, ASK, ROOT, BUCKETS, ENTRIES = range(10)
+WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF = range(10, 18)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -94,6 +96,10 @@ def _record(*items: Callable[[Any], bool]) -> Callable[[Any], bool]:
     )
 
 
+def _flag(value: Any) -> bool:
+    return type(value) is bool
+
+
 _space = _number(MAX_SPACES)
 _request = _number(2**31)
 _key = _blob(32, 32)
@@ -113,13 +119,15 @@ _FIELDS: dict[int, tuple[Callable[[Any], bool], ...]] = {
     ENTRIES: (
         _space,
         _blob(0, BUCKET_COUNT),
-        _many(_record(_key, _seq, _blob(0, ID_BYTES)), MAX_ENTRIES),
-        lambda value: type(value) is bool,
+        _many(_record(_key, _seq, _blob(0, ID_BYTES), _flag), MAX_ENTRIES),
+        _flag,
     ),
     WANT: (_space, _request, _many(_record(_key, _seq, _seq), MAX_ENTRIES)),
     WANT_IDS: (_space, _request, _many(_blob(ID_BYTES, ID_BYTES), 1024)),
-    BATCH: (_space, _request, _batch, lambda value: type(value) is bool),
+    BATCH: (_space, _request, _batch, _flag),
     STORED: (_space, _request),
     PUSH: (_space, _batch),
     HELD: (_space, _seq),
+    WANT_PROOF: (_space, _key),
+    PROOF: (_space, _blob(1, MAX_PROOF_BYTES), _blob(1, MAX_PROOF_BYTES)),
 }

@@ -29,6 +29,7 @@ from crdt.history import Gap
 from identity.errors import RemoteProtocolError
 
 REPLY_TIMEOUT_S = 60.0
+MAX_HOLES = 256  # how often in a session parents are fetched one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,7 @@ class Session(Exchange):
         channel.wanted[request] = self.now
         missing = [gap for gap in gaps if gap.missing]
         if missing:
+            channel.holes += 1
             effects += self._want_ids(channel, [id_ for gap in missing for id_ in gap.missing])
         return [*effects, Send(m.encode(m.STORED, channel.number, request))]
 
@@ -151,6 +153,8 @@ class Session(Exchange):
             return []
         channel.fetching.clear()
         self.claims.drop(self, space)
+        if 0 < channel.holes <= MAX_HOLES:  # what was missing may be here now: ask for what rested on it
+            return self._tell_root(channel) + self._ask(channel)
         return self._tell_root(channel)
 
     def closed(self) -> bool:
@@ -297,4 +301,6 @@ _HANDLERS: dict[int, Any] = {
     m.STORED: Session._on_stored,
     m.PUSH: Session._on_push,
     m.HELD: Session._on_held,
+    m.WANT_PROOF: Session._on_want_proof,
+    m.PROOF: Session._on_proof,
 }

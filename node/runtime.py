@@ -95,7 +95,8 @@ class Node:
         ring = keyring.open_keyring(self.folder, passphrase)
         device = ring.keys.device.public
         heads = await self.database.read(lambda db: queries.own_heads(db, device))
-        reason = keyring.why_restored(self.folder, device, heads)
+        forked = await self.database.read(lambda db: queries.has_forked(db, device))
+        reason = "its log was forked" if forked else keyring.why_restored(self.folder, device, heads)
         if reason is not None:
             logger.warning("folder was restored or copied, the device key is renewed reason=%s", reason)
             slots = await self.database.read(lambda db: queries.count_own_devices(db, ring.keys.person))

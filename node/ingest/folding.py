@@ -9,6 +9,7 @@ from node.domain.area import Erased, Fact, kind_of
 from node.domain.posts import RetractPost
 from node.ingest.intake import Intake
 from node.ingest.spaces import Space
+from node.store import forks as store_forks
 from node.store import log as store_log
 from node.store import readmodel
 from node.store.database import Database
@@ -35,7 +36,8 @@ async def _all_facts(database: Database, space: Space, subject: bytes, fresh: Se
     def read(connection: Any) -> list[store_log.Stored]:
         numbers = readmodel.numbers_about(connection, index.no, subject)
         first = store_log.number_of(connection, subject)
-        return store_log.read_changes(connection, index, sorted({*numbers, *([first] if first else [])}))
+        effective = {*numbers, *([first] if first else [])} - store_forks.void_numbers(connection)
+        return store_log.read_changes(connection, index, sorted(effective))
 
     stored = await database.read(read)
     facts = {fact.number: fact for fact in fresh}

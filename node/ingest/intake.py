@@ -180,13 +180,14 @@ class Intake:
         space, plan = self.space, self.plan
         for entry in kept:
             self._ensure_numbered(entry)
+        onward = [entry for entry in kept if not space.history.is_branch(entry.change)]
         plan.logs = [
             (self._log_after(entry), space.person_of(entry.change.header.author))
-            for entry in {entry.change.header.author: entry for entry in kept}.values()
+            for entry in {entry.change.header.author: entry for entry in onward}.values()
         ]
         parents = {number for entry in kept for number in entry.parents}
         plan.gone_tips = parents
-        plan.new_tips = [entry.number for entry in kept if entry.number not in parents]
+        plan.new_tips = [entry.number for entry in onward if entry.number not in parents]
         pasts = space.history.pasts
         plan.pasts = list(enumerate(pasts.sets[space.saved_pasts :], space.saved_pasts))
 

@@ -9,11 +9,13 @@ from crdt.change import ID_BYTES, LAW, Change, decode_change, verify_change
 from crdt.history import Accepted
 from crdt.sync import News
 from identity.errors import BadSignature, Malformed
+from node.ingest.forks import take_proof
 from node.ingest.road import Outcome, Road
 from node.ingest.spaces import Space
 from node.net.syncer import Stored, Syncer
 from node.store import log as store_log
 from node.store import queries
+from node.store.forks import read_fork
 
 PORTION_BYTES = 256 * 1024
 MAX_PUSHED = 64
@@ -46,9 +48,12 @@ class Keeper:
             StoreError: if it could not be stored.
         """
         batch = decode_batch(data, space)
+        before = dict(self.spaces[space].law.forked)
         outcome = await self.road.receive(self.spaces[space], batch, peer)
         shown = {change.header.author: change.header.seq for change in batch.changes}
-        return Stored(shown, outcome.gaps)
+        forked = self.spaces[space].law.forked
+        proven = [author for author in forked if forked[author] != before.get(author)]
+        return Stored(shown, outcome.gaps, outcome.branches, proven)
 
     async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
         """Store a newcomer's knock, which has to be the peer's own."""
@@ -56,6 +61,20 @@ class Keeper:
         if knock.header.author != peer or knock.header.space != space or knock.header.seq != 1:
             raise Malformed("a peer knocks with somebody else's change")
         await self.road.receive(self.spaces[space], Batch([knock], {}), peer)
+
+    async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
+        """Take in a proof that a log is forked; tell whether it was news.
+
+        Raises:
+            BadSignature, Malformed: if it proves nothing.
+        """
+        return await take_proof(self.road, self.spaces[space], one, other)
+
+    async def proof(self, space: bytes, author: bytes) -> tuple[bytes, bytes] | None:
+        """Return the proof that a log is forked."""
+        no = self.spaces[space].index.no
+        fork = await self.road.database.read(lambda db: read_fork(db, no, author))
+        return (fork.one, fork.other) if fork else None
 
     async def unlock(self, space: bytes, sealed: bytes) -> None:
         """Take in secrets that a peer sealed to this device."""

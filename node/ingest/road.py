@@ -11,35 +11,42 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from crdt.acceptance import judge
 from crdt.batch import Batch
 from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, Change, Header, encode_body, encode_change, make
-from crdt.history import Accepted, Gap, Parent
-from identity.errors import StoreError
+from crdt.history import Accepted, Gap, Log, Parent, Verdict
+from identity.errors import Refused, StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
 from node.domain.area import wire_fields
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace
 from node.ingest.folding import fold
+from node.ingest.forks import settle_forks, vouch
 from node.ingest.intake import Intake
 from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store import log as store_log
 from node.store.database import Database
+from node.store.forks import read_forks
 from node.store.spaces import SpaceRow, add_space, read_secrets, read_spaces
 from node.store.vault import Vault
 
 logger = logging.getLogger(__name__)
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
 PORTION = 2_000
+MAX_WANTED = 4_096
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a batch: what was stored, what was known, what is missing, what was turned away."""
+    """What became of a batch: what was stored, what was known, what is missing, what was turned away.
+
+    `branches` are places (author, first, last) where a peer's log may have left the one that is held.
+    """
 
     accepted: Sequence[Accepted] = ()
     known: int = 0
     gaps: list[Gap] = field(default_factory=list)
-    forks: list[Change] = field(default_factory=list)
+    branches: list[tuple[bytes, int, int]] = field(default_factory=list)
     strangers: int = 0
 
 
@@ -60,7 +67,8 @@ class Road:
         self.spaces: dict[bytes, Space] = {}
         self.heard: list[Heard] = []
         self.elsewhere: list[Elsewhere] = []
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
+        self._wanted: dict[bytes, set[bytes]] = {}
         self._next_change = 1
         self._next_log = 1
 
@@ -72,7 +80,12 @@ class Road:
 
     async def submit(self, space: Space, command: Any) -> Change:
         """Sign a command of this device's and store it; on disk when this returns."""
-        async with self._lock:
+        mine = space.history.logs.get(self.device.public)
+        if mine is not None and mine.forked is not None:
+            raise Refused(
+                "This device's key was used in two places at once. Start commons again: it becomes a new device."
+            )
+        async with self.lock:
             change = self._make(space, command)
             outcome = await self._take(space, Batch([change], {}))
         if not outcome.accepted:
@@ -85,7 +98,7 @@ class Road:
 
         Each command that is yielded answers with the change made of it, so that a later one can name it.
         """
-        async with self._lock:
+        async with self.lock:
             changes = self._make_all(space, commands)
             outcome = await self._take(space, Batch(changes, {}))
         if len(outcome.accepted) != len(changes):
@@ -101,7 +114,7 @@ class Road:
             BadSignature, Malformed: if the peer is at fault.
             StoreError: if it could not be stored; nothing of it is then.
         """
-        async with self._lock:
+        async with self.lock:
             outcome = await self._take(space, batch)
         if outcome.accepted:
             await self._tell(space, outcome.accepted, peer)
@@ -113,13 +126,15 @@ class Road:
         Raises:
             Malformed: if it was not sealed to this device.
         """
-        async with self._lock:
-            work = self._intake(space)
+        async with self.lock:
+            work = self.intake(space)
             if work.take_secrets(sealed):
                 await self.database.transaction(work.plan.write)
                 await self._read_locked(space)
 
-    def _intake(self, space: Space) -> Intake:
+    def intake(self, space: Space) -> Intake:
+        """Return an empty intake for a batch of a space."""
+
         def next_log() -> int:
             self._next_log += 1
             return self._next_log - 1
@@ -168,9 +183,9 @@ class Road:
 
     async def _take(self, space: Space, batch: Batch) -> Outcome:
         held = await self._held(space, batch.changes)
-        verdict = space.history.judge(batch.changes, held, self._next_change)
+        verdict = judge(space.history, batch.changes, held, self._next_change, self._wanted.get(space.id, set()))
         self._next_change += len(verdict.accepted)
-        work = self._intake(space)
+        work = self.intake(space)
         try:
             kept = work.take_all(verdict.accepted, batch)
             if kept:
@@ -184,7 +199,11 @@ class Road:
         self.elsewhere += work.elsewhere
         if work.unlocked:
             await self._read_locked(space)
-        return Outcome(kept, verdict.known, verdict.gaps, verdict.forks, len(verdict.accepted) - len(kept))
+        if space.index.forked and kept:
+            await vouch(self, space, kept)
+        self._want(space, verdict)
+        branches = await settle_forks(self, space, verdict.forks) if verdict.forks else []
+        return Outcome(kept, verdict.known, verdict.gaps, branches, len(verdict.accepted) - len(kept))
 
     async def _held(self, space: Space, changes: Sequence[Change]) -> dict[bytes, Parent]:
         """Return what the store holds of a batch's parents, and of the changes themselves where that may be."""
@@ -196,7 +215,7 @@ class Road:
         for change in changes:
             header = change.header
             log = logs.get(header.author)
-            ids = (*header.deps, change.id) if log is not None and header.seq <= log.seq else header.deps
+            ids = header.deps if log is None else self._names(log, change)
             for id_ in ids:
                 if id_ in known:
                     held[id_] = known[id_]
@@ -207,6 +226,21 @@ class Road:
             held |= await self.database.read(lambda db: store_log.find_parents(db, space.index, pasts, wanted))
         return held
 
+    def _want(self, space: Space, verdict: Verdict) -> None:
+        """Remember which changes others' changes are waiting for: of a forked log, only those are taken."""
+        wanted = self._wanted.setdefault(space.id, set())
+        wanted.difference_update(entry.change.id for entry in verdict.accepted)
+        if len(wanted) < MAX_WANTED:
+            wanted.update(id_ for gap in verdict.gaps for id_ in gap.missing)
+
+    @staticmethod
+    def _names(log: Log, change: Change) -> tuple[bytes, ...]:
+        """Return the ids to look up for a change of a known log: what it names, and itself where it may be held."""
+        header = change.header
+        if log.forked is not None and header.seq >= log.forked:
+            return (*header.deps, header.prev, change.id)
+        return (*header.deps, change.id) if header.seq <= log.seq else header.deps
+
     async def _read_locked(self, space: Space) -> None:
         """Read what lay sealed until its secret came."""
         known = [no for name, no in space.index.secrets.items() if name in space.secrets.by_name]
@@ -215,7 +249,7 @@ class Road:
 
     async def rebuild(self, space: Space) -> None:
         """Make a space's read model anew from its log; the caller has emptied it."""
-        async with self._lock:
+        async with self.lock:
             await self._refold(space, await self.database.read(lambda db: store_log.numbers_of(db, space.index.no)))
 
     async def _refold(self, space: Space, numbers: Sequence[int]) -> None:
@@ -223,7 +257,7 @@ class Road:
         for start in range(0, len(numbers), PORTION):
             part = numbers[start : start + PORTION]
             stored = await self.database.read(lambda db, part=part: store_log.read_changes(db, index, part))  # type: ignore[misc]
-            work = self._intake(space)
+            work = self.intake(space)
             for entry in stored:
                 if entry.change.header.klass > BINDING and entry.change.body is not None:
                     work.gather(entry, space.open(entry.change))
@@ -241,6 +275,10 @@ class Road:
         space.remember(kept)
         logger.debug("stored changes space=%s count=%d", short(space.id), len(kept))
 
+    async def fold(self, work: Intake) -> None:
+        """Fold what a batch is about into its plan."""
+        await fold(self.database, work)
+
     async def reload(self, space: Space) -> None:
         """Read a space anew from the store: what memory held may be ahead of it after a failure."""
         row = await self.database.read(lambda db: next(r for r in read_spaces(db, self.vault) if r.id == space.id))
@@ -254,6 +292,7 @@ class Road:
             index = store_log.SpaceIndex(row.no, row.id)
             history = store_log.load_history(connection, index)
             space = Space(index, row.name, row.state, Secrets(row.discovery, law, talk), history)
+            space.law.forked = {fork.author: fork.seq for fork in read_forks(connection, row.no)}
             for entry in store_log.read_law(connection, index):
                 opened = space.open(entry.change)
                 if opened.command is not None:
@@ -282,7 +321,7 @@ class Road:
         no = await self.database.transaction(lambda db: add_space(db, self.vault, row))
         space = Space(store_log.SpaceIndex(no, row.id), row.name, row.state, secrets)
         self.spaces[row.id] = space
-        work = self._intake(space)
+        work = self.intake(space)
         names = [(name_of(secrets.knock()), "knock")]
         names += [(name_of(secret), "law") for secret in secrets.law]
         names += [(name_of(secret), "talk") for secret in secrets.talk]

@@ -111,7 +111,7 @@ class Space:
 
     def in_standing(self, device: bytes) -> bool:
         """Tell whether a device belongs, as far as this node has heard."""
-        return device in self.law.grants
+        return self.law.person_of(device) is not None
 
     def my_knock(self) -> bytes | None:
         """Return this node's knock while it waits to be let in."""

@@ -47,10 +47,16 @@ class Link(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What storing a batch gave: the last sequence number it showed of each log, and what was missing."""
+    """What storing a batch gave.
+
+    The last sequence number it showed of each log; what was missing; where a branch has to be looked at further
+    back; the logs that it proved to be forked.
+    """
 
     last_seqs: Mapping[bytes, int]
     gaps: Sequence[Gap]
+    branches: Sequence[tuple[bytes, int, int]] = ()
+    proven: Sequence[bytes] = ()
 
 
 class Keeper(Protocol):
@@ -65,6 +71,12 @@ class Keeper(Protocol):
 
     async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
         """Store a newcomer's knock."""
+
+    async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
+        """Take in a proof that a log is forked; tell whether it was news."""
+
+    async def proof(self, space: bytes, author: bytes) -> tuple[bytes, bytes] | None:
+        """Return the proof that a log is forked."""
 
     async def unlock(self, space: bytes, sealed: bytes) -> None:
         """Take in sealed secrets."""
@@ -242,7 +254,10 @@ class Syncer:
         match effect:
             case e.Deliver(space, data, request):
                 stored = await keeper.deliver(space, data, session.peer)
-                return session.stored(space, request, stored.last_seqs, stored.gaps)
+                for author in stored.proven:
+                    await self._tell_proof(space, author)
+                effects = session.look_back(space, stored.branches)
+                return effects + session.stored(space, request, stored.last_seqs, stored.gaps)
             case e.Finish(space, request):
                 effects = session.finished(space, request)
                 if not session.channels[space].wanted:
@@ -254,9 +269,30 @@ class Syncer:
             case e.Unlock(space, sealed):
                 await keeper.unlock(space, sealed)
                 return session.unlocked(space)
+            case e.DeliverProof() | e.LoadProof():
+                return await self._prove(running, effect)
             case _:
                 self._note(effect, session.peer)
         return []
+
+    async def _prove(self, running: Running, effect: e.DeliverProof | e.LoadProof) -> list[e.Effect]:
+        """Take in or hand out the proof of a fork."""
+        if isinstance(effect, e.LoadProof):
+            found = await self.keeper.proof(effect.space, effect.author)
+            return running.session.proof(effect.space, *found) if found else []
+        if await self.keeper.take_proof(effect.space, effect.one, effect.other):
+            for other in list(self.running.values()):
+                if other is not running:
+                    self._send_soon(other, other.session.proof(effect.space, effect.one, effect.other))
+            await self.look_again(effect.space)
+        return []
+
+    async def _tell_proof(self, space: bytes, author: bytes) -> None:
+        """Show every peer that a log is forked."""
+        found = await self.keeper.proof(space, author)
+        if found is not None:
+            for running in list(self.running.values()):
+                self._send_soon(running, running.session.proof(space, *found))
 
     def _note(self, effect: e.Effect, peer: bytes) -> None:
         """Hand on what was learnt of a peer."""

@@ -38,6 +38,7 @@ class SpaceIndex:
     id: bytes
     authors: dict[int, bytes] = field(default_factory=dict)
     logs: dict[bytes, int] = field(default_factory=dict)
+    forked: dict[int, int] = field(default_factory=dict)
     secrets: dict[bytes, int] = field(default_factory=lambda: {PUBLIC: 0})
     names: dict[int, bytes] = field(default_factory=lambda: {0: PUBLIC})
 
@@ -61,6 +62,8 @@ def load_history(connection: sqlite3.Connection, index: SpaceIndex) -> History:
     for no, author, seq, head, number, depth, past, time, forked, standing in logs.fetchall():
         index.authors[no] = author
         index.logs[author] = no
+        if forked is not None:
+            index.forked[no] = forked
         parent = Parent(number, depth, past)
         history.add_log(Log(author, no, seq, head, parent, time, forked, bool(standing)))
         history.size += seq
@@ -172,6 +175,12 @@ def numbers_in(connection: sqlite3.Connection, ranges: Iterable[tuple[int, int, 
     return numbers
 
 
+def read_place(connection: sqlite3.Connection, index: SpaceIndex, log: int, seq: int) -> list[Stored]:
+    """Return the changes that are held for one place in a log: one, or a fork's branches."""
+    rows = connection.execute("SELECT number FROM change WHERE log = ? AND seq = ? ORDER BY number", (log, seq))
+    return read_changes(connection, index, [row[0] for row in rows])
+
+
 def number_of(connection: sqlite3.Connection, id_: bytes) -> int | None:
     """Return the number of a change."""
     row = connection.execute(
@@ -249,12 +258,22 @@ def _as_change(
         body_hash,
         size,
     )
+    if log in index.forked and seq > index.forked[log]:
+        header = header._replace(prev=_prev_of(connection, header, log, (id_, signature)))
     return Change(id_, signature, header, body)
 
 
 def id_of(change: Change) -> bytes:
     """Compute a change's id from its bytes as they lie in the log."""
     return change_id(change.signature, encode_header(change.header))
+
+
+def _prev_of(connection: sqlite3.Connection, header: Header, log: int, own: tuple[bytes, bytes]) -> bytes:
+    """Return which change of a forked log comes before one: the branch whose id gives its id."""
+    id_, signature = own
+    branches = connection.execute("SELECT id FROM change WHERE log = ? AND seq = ?", (log, header.seq - 1)).fetchall()
+    fits = (prev for (prev,) in branches if change_id(signature, encode_header(header._replace(prev=prev))) == id_)
+    return next(fits, header.prev)
 
 
 def read_erasers(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict[int, Change]:

@@ -168,6 +168,12 @@ def own_heads(connection: sqlite3.Connection, device: bytes) -> dict[str, int]:
     return {space.lower(): seq for space, seq in connection.execute(sql, (device,))}
 
 
+def has_forked(connection: sqlite3.Connection, device: bytes) -> bool:
+    """Tell whether a device's log is forked in any space."""
+    sql = "SELECT EXISTS(SELECT 1 FROM log WHERE author = ? AND forked IS NOT NULL)"
+    return bool(connection.execute(sql, (device,)).fetchone()[0])
+
+
 def count_own_devices(connection: sqlite3.Connection, person: bytes | None) -> int:
     """Return how many devices of a person have logs here, at most 15: the slot of the next one."""
     sql = "SELECT count(DISTINCT author) FROM log WHERE person = ?"

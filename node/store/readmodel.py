@@ -62,11 +62,17 @@ def add_posts(connection: sqlite3.Connection, rows: Sequence[Post]) -> None:
 def replace_posts(connection: sqlite3.Connection, rows: Iterable[Post]) -> None:
     """Put rows in place of what was there."""
     for row in rows:
-        old = connection.execute("SELECT text FROM post WHERE number = ?", (row.number,)).fetchone()
-        if old:
-            connection.execute("INSERT INTO search(search, rowid, text) VALUES('delete', ?, ?)", (row.number, old[0]))
-            connection.execute("DELETE FROM post WHERE number = ?", (row.number,))
+        remove_posts(connection, [row.number])
         add_posts(connection, [row])
+
+
+def remove_posts(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
+    """Take rows away, where they are there."""
+    for number in numbers:
+        old = connection.execute("SELECT text FROM post WHERE number = ?", (number,)).fetchone()
+        if old:
+            connection.execute("INSERT INTO search(search, rowid, text) VALUES('delete', ?, ?)", (number, old[0]))
+            connection.execute("DELETE FROM post WHERE number = ?", (number,))
 
 
 def replace_documents(connection: sqlite3.Connection, rows: Sequence[DocumentRow]) -> None:

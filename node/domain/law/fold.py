@@ -5,6 +5,7 @@ not, why, in words for the public log. Grants are only ever added here; what a c
 grant of its author lies in its own past, so two nodes with the same set of changes agree on everything.
 """
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -49,6 +50,9 @@ class Grant:
     number: int
     certificate: bytes
     inviter: bytes | None
+    author: bytes
+    seq: int
+    since_ms: int
 
 
 @dataclass(slots=True)
@@ -71,14 +75,19 @@ class Law:
     joins: dict[bytes, Join] = field(default_factory=dict)
     _uses: dict[TicketId, int] = field(default_factory=dict)
     withdrawn: set[TicketId] = field(default_factory=set)
+    forked: dict[bytes, int] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
 
     # -- questions ------------------------------------------------------------------------------------------------
 
     def person_of(self, device: bytes) -> bytes | None:
         """Return whom a device acts for, or None while it has no standing."""
-        grants = self.grants.get(device)
-        return grants[0].person if grants else None
+        grants = self.grants.get(device, ())
+        return next((grant.person for grant in grants if not self.is_void(grant)), None)
+
+    def is_void(self, grant: Grant) -> bool:
+        """Tell whether a grant comes from the forked part of its author's log: it counts for nothing from now on."""
+        return grant.seq >= self.forked.get(grant.author, grant.seq + 1)
 
     def in_standing(self, device: bytes, past: int) -> Grant | None:
         """Return the grant of a device that lies in a past, if any does."""
@@ -88,15 +97,20 @@ class Law:
     def members(self) -> dict[bytes, list[Grant]]:
         """Return every person who belongs, with their devices in order of admission."""
         people: dict[bytes, list[Grant]] = {}
-        for grants in self.grants.values():
-            people.setdefault(grants[0].person, []).append(grants[0])
+        for grant in self.standing():
+            people.setdefault(grant.person, []).append(grant)
         for devices in people.values():
             devices.sort(key=lambda grant: grant.number)
         return people
 
     def devices_of(self, person: bytes) -> list[Grant]:
         """Return a person's devices."""
-        return [grants[0] for grants in self.grants.values() if grants[0].person == person]
+        return [grant for grant in self.standing() if grant.person == person]
+
+    def standing(self) -> Iterator[Grant]:
+        """Return, of every device in standing now, the grant it stands by."""
+        for grants in self.grants.values():
+            yield from itertools.islice((grant for grant in grants if not self.is_void(grant)), 1)
 
     def waiting(self, inviter: bytes) -> Iterator[Join]:
         """Return the knocks with a ticket of this device that nobody answered yet."""
@@ -150,7 +164,17 @@ class Law:
     def grant(self, change: LawChange, raw: bytes, inviter: bytes | None) -> None:
         """Let a device act for its person from this change on, by its certificate."""
         certificate = read_certificate(raw)
-        granted = Grant(certificate.device, certificate.person, certificate.slot, change.number, raw, inviter)
+        granted = Grant(
+            certificate.device,
+            certificate.person,
+            certificate.slot,
+            change.number,
+            raw,
+            inviter,
+            change.author,
+            change.seq,
+            change.time,
+        )
         self.grants.setdefault(certificate.device, []).append(granted)
 
     def need_slot(self, certificate: Certificate, past: int) -> None:

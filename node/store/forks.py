@@ -1,0 +1,124 @@
+"""Forked logs on disk: the proof, what it voids, what others still vouch for. Runs in the database's thread.
+
+From the forked sequence number on, a log's changes have effect only where another person's change, of a log that is
+not forked there, has them in its past. Void changes stay on disk; a fold passes over them.
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgpack
+
+from crdt.change import Change, encode_change
+from crdt.history import Log, Parent
+
+
+class Fork(NamedTuple):
+    """Two different changes that one device signed for one place in its log, as they stand alone."""
+
+    author: bytes
+    seq: int
+    one: bytes
+    other: bytes
+
+
+def read_forks(connection: sqlite3.Connection, space: int) -> list[Fork]:
+    """Return the proofs that a space holds."""
+    rows = connection.execute("SELECT author, seq, one, other FROM fork WHERE space = ?", (space,))
+    return [Fork(*row) for row in rows]
+
+
+def read_fork(connection: sqlite3.Connection, space: int, author: bytes) -> Fork | None:
+    """Return the proof that a log is forked."""
+    sql = "SELECT author, seq, one, other FROM fork WHERE space = ? AND author = ?"
+    row = connection.execute(sql, (space, author)).fetchone()
+    return Fork(*row) if row else None
+
+
+def write_fork(connection: sqlite3.Connection, space: int, one: Change, other: Change) -> None:
+    """Keep a proof; the one with the lowest place counts."""
+    header = one.header
+    row = (space, header.author, header.seq, encode_change(one), encode_change(other))
+    connection.execute("INSERT OR REPLACE INTO fork VALUES(?, ?, ?, ?, ?)", row)
+
+
+def end_before(connection: sqlite3.Connection, log: Log, seq: int) -> Log:
+    """Return how a log stands that ends before a sequence number."""
+    row = connection.execute(
+        "SELECT id, number, depth, past, time FROM change WHERE log = ? AND seq = ? ORDER BY number LIMIT 1",
+        (log.number, seq - 1),
+    ).fetchone()
+    ended = Log(log.author, log.number, forked=seq, standing=log.standing)
+    if row:
+        ended.seq, ended.head, ended.parent, ended.time = seq - 1, row[0], Parent(*row[1:4]), row[4]
+    return ended
+
+
+def void_from(connection: sqlite3.Connection, space: int, log: int, seq: int) -> list[int]:
+    """Void the log's changes from a sequence number on, but for those that others vouch for; returns the void ones."""
+    rows = connection.execute("SELECT number FROM change WHERE log = ? AND seq >= ? ORDER BY number", (log, seq))
+    suspects = {row[0] for row in rows}
+    if not suspects:
+        return []
+    void = suspects - _vouched(connection, space, log, suspects)
+    connection.executemany("INSERT OR IGNORE INTO void VALUES(?)", [(number,) for number in sorted(void)])
+    return sorted(void)
+
+
+def _vouched(connection: sqlite3.Connection, space: int, log: int, suspects: set[int]) -> set[int]:
+    """Return which of these changes are in the past of another person's change that is not void itself."""
+    person = connection.execute("SELECT person FROM log WHERE no = ?", (log,)).fetchone()[0]
+    rows = connection.execute(
+        "SELECT change.number, change.deps FROM change JOIN log ON log.no = change.log WHERE log.space = ?"
+        " AND log.person IS NOT ? AND change.number > ? AND deps != x''"
+        " AND change.number NOT IN (SELECT number FROM void)",
+        (space, person, min(suspects)),
+    )
+    named = {number - distance for number, deps in rows for distance in msgpack.unpackb(deps)}
+    return with_earlier(connection, named & suspects, suspects)
+
+
+def with_earlier(connection: sqlite3.Connection, numbers: set[int], among: set[int]) -> set[int]:
+    """Return changes with all that come before them in their own log, as far as they are among some."""
+    found = set()
+    for number in numbers:
+        log, seq = connection.execute("SELECT log, seq FROM change WHERE number = ?", (number,)).fetchone()
+        rows = connection.execute("SELECT number FROM change WHERE log = ? AND seq <= ?", (log, seq))
+        found |= {row[0] for row in rows} & among
+    return found
+
+
+def restore_vouched(connection: sqlite3.Connection, named: Sequence[tuple[int, bytes | None]]) -> list[int]:
+    """Give effect back to void changes that another person's change names, and to what comes before them.
+
+    `named` holds the number of a change and the person whose change names it.
+    """
+    void = void_numbers(connection)
+    sql = "SELECT log.person FROM change JOIN log ON log.no = change.log WHERE change.number = ?"
+    suspects = ((number, person) for number, person in named if number in void)
+    vouched = {number for number, person in suspects if connection.execute(sql, (number,)).fetchone()[0] != person}
+    back = with_earlier(connection, vouched, void)
+    connection.executemany("DELETE FROM void WHERE number = ?", [(number,) for number in sorted(back)])
+    return sorted(back)
+
+
+def reset_tips(connection: sqlite3.Connection, space: int) -> None:
+    """Begin anew with the heads of all logs as tips: void changes are named by nobody."""
+    connection.execute("DELETE FROM tip WHERE space = ?", (space,))
+    connection.execute("INSERT INTO tip SELECT space, number FROM log WHERE space = ? AND number > 0", (space,))
+
+
+def void_numbers(connection: sqlite3.Connection) -> set[int]:
+    """Return the numbers of all void changes."""
+    return {row[0] for row in connection.execute("SELECT number FROM void")}
+
+
+def subjects_of(connection: sqlite3.Connection, space: int, numbers: list[int]) -> set[bytes]:
+    """Return what these changes are about, themselves included."""
+    subjects = set()
+    for number in numbers:
+        subjects.add(connection.execute("SELECT id FROM change WHERE number = ?", (number,)).fetchone()[0])
+        rows = connection.execute("SELECT subject FROM about WHERE space = ? AND number = ?", (space, number))
+        subjects |= {row[0] for row in rows}
+    return subjects
