@@ -22,6 +22,7 @@ from node.config import Config
 from node.domain.area import read_command, require, wire_fields
 from node.ingest import belonging
 from node.ingest.belonging import Self, found_space, knock
+from node.ingest.hints import Hints
 from node.ingest.keeper import Keeper
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -60,10 +61,12 @@ class Node:
         self.road: Road
         self.keeper: Keeper
         self.syncer: Syncer
+        self.hints: Hints
         self.neighbours: Neighbours
         self.transport: Transport | None = None
         self.discovery: Discovery | None = None
         self.wants_network = False
+        self._topics: set[str] = set()
         self._closed = False
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -114,6 +117,8 @@ class Node:
         self.keeper = Keeper(self.road)
         self.syncer = Syncer(keys.device.public, self.keeper, time.monotonic)
         self.keeper.syncer = self.syncer
+        self.syncer.trusted = self._trust
+        self.hints = Hints(self.road, self.syncer)
         self.neighbours = Neighbours(self.syncer, self.clock_ms, time.monotonic)
         self.road.heard.append(self._heard)
         self._keep(self._sign_pending())
@@ -204,6 +209,7 @@ class Node:
     async def _after_law(self, space: Space) -> None:
         """Do what the law asks of this device: let in who knocked; introduce oneself once let in."""
         self._adopt_certificate(space)
+        await self._follow_topics()
         if await belonging.answer_knocks(self.road, self.me, space) and self.me.root is not None:
             await belonging.certify_elsewhere(self.road, space)
         if await belonging.follow(self.road, self.road.elsewhere):
@@ -279,6 +285,9 @@ class Node:
         self.transport = Transport(self.keyring.keys.device.seed, self.neighbours.serve, self._gossip)
         await self.transport.start(self.config.listen)
         self.neighbours.start(self.transport)
+        self.hints.start(self.transport.publish)
+        self._topics = set()
+        await self._follow_topics()
         if self.config.discovery:
             self.discovery = Discovery(peer_id(self.transport.public), self.transport.port, self._found)
             await self.discovery.start()
@@ -287,8 +296,25 @@ class Node:
     def _found(self, _peer: str, addresses: list[str]) -> None:
         self.neighbours.learn(addresses)
 
-    def _gossip(self, topic: str, author: bytes, data: bytes) -> None:
-        """Hints come with the next step of the network; see DECISIONS.md."""
+    def _gossip(self, topic: str, _author: bytes, data: bytes) -> None:
+        self._keep(self.hints.received(topic, data))
+
+    async def _follow_topics(self) -> None:
+        """Subscribe to the hints of every space; a rotated secret names another topic."""
+        transport = self.transport
+        if transport is None:
+            return
+        topics = set(self.hints.topics())
+        for topic in topics - self._topics:
+            await transport.subscribe(topic)
+        for topic in self._topics - topics:
+            await transport.unsubscribe(topic)
+        self._topics = topics
+
+    def _trust(self, peer: bytes) -> None:
+        """Let a peer that turned out to belong take part in gossip."""
+        if self.transport is not None:
+            self._keep(self.transport.allow_gossip(peer))
 
     async def _watch(self) -> None:
         while self.transport is not None:
@@ -303,6 +329,7 @@ class Node:
         if self.discovery is not None:
             await self.discovery.stop()
         if self.transport is not None:
+            await self.hints.stop()
             await self.neighbours.stop()
             await self.transport.stop()
 

@@ -106,6 +106,7 @@ class Running:
     cursors: dict[int, list[int]] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     behind: bool = False
+    trusted: bool = False
 
 
 Said = Callable[[bytes, str], Awaitable[None] | None]
@@ -121,6 +122,7 @@ class Syncer:
         self.claims = Claims()
         self.running: dict[bytes, Running] = {}
         self.strangers: set[bytes] = set()
+        self.trusted: Callable[[bytes], None] = lambda _peer: None
 
     async def serve(self, link: Link) -> None:
         """Run a session on a link until it ends.
@@ -146,6 +148,9 @@ class Syncer:
                 running.session.tick(self.clock())
                 await self._carry_out(running, running.session.receive(frame))
                 self._leave_strangers(running)
+                if not running.trusted and any(channel.opened for channel in running.session.channels.values()):
+                    running.trusted = True
+                    self.trusted(link.peer)
         except (BadSignature, Malformed) as error:
             raise ProtocolError(str(error)) from error
         finally:

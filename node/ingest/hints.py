@@ -1,0 +1,115 @@
+"""Gossip: only hints of who is how far, so that a node which missed a push knows to ask. Correctness never rests on it.
+
+The topic is named by a hash of the space's talk secret and the payload is sealed under it, so whoever carries gossip
+without belonging learns nothing but that there is some.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2b
+
+import msgpack
+import nacl.exceptions
+from nacl.secret import SecretBox
+
+from crdt.change import MAX_SEQ
+from crdt.history import Accepted
+from identity.errors import NetworkError
+from node.ingest.road import Road
+from node.ingest.spaces import Space
+from node.net.syncer import Syncer
+
+logger = logging.getLogger(__name__)
+PAUSE_S = 1.0
+MAX_HEADS = 64
+MAX_HINT_BYTES = 8 * 1024
+
+Publish = Callable[[str, bytes], Awaitable[None]]
+
+
+def topic_of(secret: bytes) -> str:
+    """Return the gossip topic of a space under its present talk secret."""
+    return "commons/" + blake2b(b"", key=secret, person=b"commons/topic/1", digest_size=16).hexdigest()
+
+
+def _box(secret: bytes) -> SecretBox:
+    return SecretBox(blake2b(b"", key=secret, person=b"commons/hint/1", digest_size=32).digest())
+
+
+def write_hint(secret: bytes, heads: Sequence[tuple[bytes, int]]) -> bytes:
+    """Seal heads, pairs of author and sequence number, for the members of a space."""
+    packed: bytes = msgpack.packb(list(heads)[:MAX_HEADS])
+    return bytes(_box(secret).encrypt(packed))
+
+
+def read_hint(secret: bytes, data: bytes) -> list[tuple[bytes, int]]:
+    """Open a hint; empty if it is none."""
+    if len(data) > MAX_HINT_BYTES:
+        return []
+    try:
+        heads = msgpack.unpackb(_box(secret).decrypt(data), use_list=True, max_array_len=MAX_HEADS)
+        well = all(type(author) is bytes and type(seq) is int and 0 < seq <= MAX_SEQ for author, seq in heads)
+    except (nacl.exceptions.CryptoError, ValueError, TypeError, msgpack.exceptions.UnpackException):
+        return []
+    return [(author, seq) for author, seq in heads] if well else []
+
+
+class Hints:
+    """Tells gossip what is new here, at most once a second and space; asks neighbours when others are ahead."""
+
+    def __init__(self, road: Road, syncer: Syncer) -> None:
+        self.road = road
+        self.syncer = syncer
+        self._publish: Publish | None = None
+        self._due: dict[bytes, dict[bytes, int]] = {}
+        self._task: asyncio.Task[None] | None = None
+        road.heard.append(self.heard)
+
+    def start(self, publish: Publish) -> None:
+        """Begin to tell; `publish` takes a topic and a payload."""
+        self._publish = publish
+        self._task = asyncio.get_running_loop().create_task(self._run(), name="hints")
+
+    async def stop(self) -> None:
+        """Fall silent."""
+        self._publish = None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def topics(self) -> dict[str, Space]:
+        """Return the topics of this node's spaces."""
+        return {topic_of(space.secrets.talk[-1]): space for space in self.road.spaces.values() if space.secrets.talk}
+
+    def heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
+        """Note what is new; only this device's own changes are told, everybody tells theirs."""
+        me = self.road.device.public
+        mine = [entry.change.header.seq for entry in accepted if entry.change.header.author == me]
+        if mine and self._publish is not None:
+            self._due.setdefault(space.id, {})[me] = mine[-1]
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(PAUSE_S)
+            due, self._due = self._due, {}
+            for id_, heads in due.items():
+                await self._tell(self.road.spaces[id_], heads)
+
+    async def _tell(self, space: Space, heads: dict[bytes, int]) -> None:
+        if self._publish is None or not space.secrets.talk:
+            return
+        secret = space.secrets.talk[-1]
+        with contextlib.suppress(NetworkError):
+            await self._publish(topic_of(secret), write_hint(secret, list(heads.items())))
+
+    async def received(self, topic: str, data: bytes) -> None:
+        """Take in a hint: compare with the neighbours if somebody is ahead of this node."""
+        space = self.topics().get(topic)
+        if space is None:
+            return
+        logs = space.history.logs
+        heads = read_hint(space.secrets.talk[-1], data)
+        if any(author not in logs or logs[author].seq < seq for author, seq in heads):
+            await self.syncer.look_again(space.id)
