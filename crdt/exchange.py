@@ -58,7 +58,6 @@ class Channel:
     peer_root: bytes | None = None
     told_root: bytes | None = None
     peer_seqs: dict[bytes, int] = field(default_factory=dict)
-    shown: dict[bytes, int] = field(default_factory=dict)
     pushed: dict[bytes, int] = field(default_factory=dict)
     wanted: dict[int, float] = field(default_factory=dict)
     fetching: set[bytes] = field(default_factory=set)
@@ -94,7 +93,7 @@ class Exchange:
     def _compare(self, channel: Channel) -> list[Effect]:
         if channel.peer_root == channel.view.history.root():
             return self._tell_root(channel) or [InSync(channel.space)]
-        return self._tell_state(channel) if self._may_speak(channel) else []
+        return self._tell_state(channel) if self._may_speak(channel) else self._ask(channel)
 
     def _tell_root(self, channel: Channel) -> list[Effect]:
         if not self._may_speak(channel):
@@ -121,7 +120,6 @@ class Exchange:
     def _show(self, channel: Channel, buckets: bytes, logs: Sequence[Log], *, answer: bool) -> list[Effect]:
         """Show heads, in several messages where they are many; only after the last one is there all to answer to."""
         heads = [(log.author, log.seq, log.head, log.forked is not None) for log in logs]
-        channel.shown.update((log.author, log.seq) for log in logs)
         parts = [heads[start : start + m.MAX_ENTRIES] for start in range(0, len(heads), m.MAX_ENTRIES)] or [[]]
         last = len(parts) - 1
         return [
@@ -169,14 +167,10 @@ class Exchange:
         return effects
 
     def _show_ahead(self, channel: Channel, buckets: bytes) -> list[Effect]:
-        """Show what the peer lacks and was not shown yet, so that it can want it."""
-        known, shown = channel.peer_seqs, channel.shown
-        ahead = [
-            log
-            for index in buckets
-            for log in channel.view.history.in_bucket(index)
-            if log.seq > max(known.get(log.author, 0), shown.get(log.author, 0))
-        ]
+        """Show what the peer lacks, so that it can want it; again if need be, for it may not have been able to."""
+        known = channel.peer_seqs
+        held = (log for index in buckets for log in channel.view.history.in_bucket(index))
+        ahead = [log for log in held if log.seq > known.get(log.author, 0)]
         return self._show(channel, buckets, ahead, answer=False) if ahead else []
 
     def _compare_forks(self, channel: Channel, log: Log, seq: int, *, forked: bool) -> list[Effect]:

@@ -109,6 +109,7 @@ class Session(Exchange):
         effects: list[Effect] = self.law_changed(news.space) if news.law else []
         if not channel.opened:
             return effects
+        effects += self._say_held(channel)
         known, pushed = channel.peer_seqs, channel.pushed
         if all(max(known.get(author, 0), pushed.get(author, 0)) >= seq for author, seq in news.last_seqs.items()):
             return effects
@@ -174,7 +175,7 @@ class Session(Exchange):
         if not channel.opened:
             return self._ask(channel) if channel.view.is_open() else []
         channel.told_root = None
-        return [] if channel.wanted else self._tell_root(channel)
+        return self._say_held(channel) + ([] if channel.wanted else self._tell_root(channel))
 
     # -- hello ----------------------------------------------------------------------------------------------------
 
