@@ -15,7 +15,9 @@ from node.runtime import Node
 from ui.api import add_api
 from ui.assets import Assets, serve_assets
 from ui.client import API_FILE
+from ui.error_pages import error_pages
 from ui.guards import protect
+from ui.pages.routes import serve_pages
 from ui.patterns import serve_patterns
 from ui.session import Gate, write_opening_file, write_private
 from ui.templating import Templates
@@ -66,10 +68,13 @@ class Site:
         write_opening_file(self.opening_file, self.url, self.gate.new_opening_key())
 
     def _application(self) -> web.Application:
-        app = web.Application(client_max_size=MAX_UPLOAD_BYTES)
+        templates = Templates(Assets.read(), self.node.clock_ms)
+        app = web.Application(client_max_size=MAX_UPLOAD_BYTES, middlewares=[error_pages(templates, "/")])
         protect(app, self.gate, self.port)
-        serve_assets(app, Assets.read())
+        serve_assets(app, templates.assets)
         add_api(app, self.node)
+        serve_pages(app, self.node, templates, self.gate)
+        serve_patterns(app, templates)
         return app
 
     async def stop(self) -> None:
@@ -90,6 +95,3 @@ def _listen(port: int) -> socket.socket:
         raise ConfigError(f"port {port} is taken: is another node running? `commons run --port 0` takes any") from error
     listener.listen(128)
     return listener
-
-
-__all__ = ["Site", "Templates", "serve_patterns"]

@@ -12,7 +12,7 @@ from gettext import NullTranslations
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from identity.errors import Refused
+from identity.errors import NetworkError, Refused, StoreError
 from ui.locales import choose_language, translations
 from ui.templating import Templates
 from ui.views import ErrorView, NavItem
@@ -36,6 +36,8 @@ def error_pages(templates: Templates, home_url: str) -> Middleware:
             return await handler(request)
         except Refused as refusal:
             return _page(templates, request, _refusal(str(refusal), _words(request).gettext, home_url))
+        except (StoreError, NetworkError) as error:
+            return _page(templates, request, _unable(str(error), _words(request).gettext, home_url))
         except web.HTTPException as error:
             if error.status < 400:
                 raise
@@ -69,6 +71,12 @@ def _page(templates: Templates, request: web.Request, error: ErrorView) -> web.R
 
 def _refusal(words: str, _: Words, home_url: str) -> ErrorView:
     return ErrorView(422, _("That did not go through"), words, (NavItem(_("To the feed"), home_url),))
+
+
+def _unable(words: str, _: Words, home_url: str) -> ErrorView:
+    """Return the page for what this machine cannot do just now: the error's words name the way out."""
+    words = words[:1].upper() + words[1:] + ("" if words.endswith(".") else ".")
+    return ErrorView(503, _("This laptop cannot do that just now"), words, (NavItem(_("Try again"), home_url),))
 
 
 def _fault(reference: str, _: Words, home_url: str) -> ErrorView:

@@ -61,7 +61,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
     "found": (
         "Found or join",
         "found.html",
-        lambda _: {"form": FormView("/patterns/found"), "me": ME, "join_url": "/patterns/join"},
+        lambda _: {"form": FormView("/patterns/found"), "me": ME, "join_url": "/patterns/join", "back_url": ""},
     ),
     "join": (
         "Join, before reading the invitation",
@@ -136,6 +136,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
                 (
                     RevisionView(ME, now - HOUR_MS, ""),
                     differences("Half-inch, the kind of brass.", "Half-inch, the brass kind."),
+                    False,
                 ),
             ),
         },
@@ -187,6 +188,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "all_url": "/patterns/log",
             "refused_url": "/patterns/log_empty",
             "older_url": "/patterns/log",
+            "newest_url": "",
         },
     ),
     "log_empty": (
@@ -202,6 +204,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "all_url": "/patterns/log",
             "refused_url": "/patterns/log_empty",
             "older_url": "",
+            "newest_url": "",
         },
     ),
     "settings": ("Settings", "settings.html", lambda now: settings() | {"me": people(now)[2]}),
@@ -233,7 +236,9 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "invites": invites(now),
             "form": FormView("/patterns/invite", {"uses": "12", "days": "7"}),
             "here": people(now)[:2],
-            "arrived": 9,
+            "arrived": (("Posts since yesterday", 9),),
+            "has_addresses": True,
+            "workshop_url": "/patterns/workshop",
         },
     ),
     "page": ("The space’s page", "page.html", lambda now: {"space": space("Page"), "page": page("view", now)}),
@@ -252,11 +257,15 @@ PAGES: dict[str, tuple[str, str, Context]] = {
         "page.html",
         lambda now: {"space": space("Page"), "page": page("compare", now)},
     ),
-    "search": ("Search", "search.html", lambda now: {"query": "pump", "hits": hits(now), "total": 2, "older_url": ""}),
+    "search": (
+        "Search",
+        "search.html",
+        lambda now: {"query": "pump", "hits": hits(now), "total": 2, "older_url": "", "is_cut": False},
+    ),
     "search_empty": (
         "Search, nothing found",
         "search.html",
-        lambda _: {"query": "xylophone", "hits": (), "total": 0, "older_url": ""},
+        lambda _: {"query": "xylophone", "hits": (), "total": 0, "older_url": "", "is_cut": False},
     ),
     "import": (
         "Import, running",

@@ -86,6 +86,7 @@ class FrameView:
     shortcuts_are_on: bool = True
     live_url: str = ""
     notice: Notice | None = None
+    more_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class ComposerView:
     """Where one writes. ``place`` names the draft; ``readers`` is how many people will be able to read it.
 
     ``is_shared`` is set once, on the answer to a successful Share: the kept draft is then cleared.
+    ``has_returned`` says that the words in the field came back from an undone post: a draft is kept beside them.
     """
 
     form: FormView
@@ -110,6 +112,7 @@ class ComposerView:
     readers: int
     author_key: str
     is_shared: bool = False
+    has_returned: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,10 @@ class PostView:
 
 @dataclass(frozen=True, slots=True)
 class FeedView:
-    """Posts by time, newest first. ``new_since_ms`` draws the unread line before the first new one."""
+    """Posts by time, newest first. ``new_since_ms`` draws the unread line before the first new one.
+
+    ``newest_url`` leads back to the first page; it is empty there.
+    """
 
     place: str
     fragment_url: str
@@ -186,16 +192,23 @@ class FeedView:
     new_count: int = 0
     new_since_ms: int | None = None
     older_url: str = ""
+    newest_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ThreadView:
-    """A post with its replies in the order they are read, each with its depth."""
+    """A post with its replies in the order they are read, each with its depth.
+
+    There is no composer where nothing can be answered. ``answering`` is whose reply the composer answers, None for
+    the first post of the thread; ``whole_url`` leads back to that.
+    """
 
     place: str
     fragment_url: str
     posts: tuple[PostView, ...]
-    composer: ComposerView
+    composer: ComposerView | None
+    answering: PersonRef | None = None
+    whole_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,11 +237,18 @@ class PersonView:
     words: tuple[str, ...] = ()
     devices: tuple[DeviceView, ...] = ()
     is_founder: bool = False
+    pronouns: str = ""
+    contact: str = ""
+    edit_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class PeerView:
-    """A node we exchange with, and how the last time went."""
+    """A node we exchange with, and how the last time went.
+
+    ``received`` counts changes that came from it since this node started, ``sent`` those of this device that it is
+    known to hold.
+    """
 
     person: PersonRef
     device_name: str
@@ -253,6 +273,22 @@ class LogRow:
     seq: int
     size_bytes: int
     reason: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """One change by itself: its line of the log, how it is signed, what it rests on, what it says field by field."""
+
+    row: LogRow
+    klass: str
+    device: str
+    signature: str
+    before: tuple[NavItem, ...]
+    rests_on: tuple[NavItem, ...]
+    fields: tuple[tuple[str, str], ...]
+    post_url: str
+    log_url: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +303,7 @@ class InviteView:
     used: int
     withdraw_url: str = ""
     is_withdrawn: bool = False
+    is_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +317,19 @@ class InviteOffer:
 
 
 @dataclass(frozen=True, slots=True)
+class WaitingView:
+    """What one knows while one waits to be let in: who is near, and what kept laptops from being reached."""
+
+    space_name: str
+    space_key: str
+    neighbours: int
+    is_near_inviter: bool
+    troubles: tuple[str, ...]
+    lan_is_on: bool
+    ways: tuple[NavItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceOffer:
     """A link that makes another laptop a device of the same person."""
 
@@ -290,7 +340,10 @@ class DeviceOffer:
 
 @dataclass(frozen=True, slots=True)
 class Safety:
-    """How the person's key is kept. ``words`` is empty unless they asked to see them (``shown``)."""
+    """How the person's key is kept. ``words`` is empty unless they asked to see them (``shown``).
+
+    ``show_url`` is empty on a device that does not hold the person's key.
+    """
 
     passphrase: FormView
     key_is_locked: bool
@@ -325,6 +378,8 @@ class PageView:
     revisions: tuple[RevisionView, ...] = ()
     compared: RevisionView | None = None
     differences: tuple[Difference, ...] = ()
+    draft: str = ""
+    is_saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

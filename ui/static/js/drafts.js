@@ -42,6 +42,15 @@ function forget(field) {
   tell(field);
 }
 
+// Words that came back from an undone post stand in the field already; what was typed meanwhile comes below them.
+function join(field) {
+  const draft = read(keyOf(field))?.text ?? "";
+  field.removeAttribute("data-draft-returned");
+  if (draft.trim() === "" || field.defaultValue.includes(draft)) field.value = field.defaultValue;
+  else field.value = `${field.defaultValue}\n\n${draft}`;
+  keep(field);
+}
+
 function restore(field) {
   const draft = read(keyOf(field));
   if (draft && field.value === field.defaultValue) field.value = draft.text;
@@ -51,6 +60,7 @@ function restore(field) {
 function visit(root) {
   for (const field of root.querySelectorAll("[data-draft]")) {
     if (field.hasAttribute("data-draft-done")) forget(field);
+    else if (field.hasAttribute("data-draft-returned")) join(field);
     else restore(field);
   }
 }

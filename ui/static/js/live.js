@@ -71,8 +71,10 @@ function again(postsToo) {
   lacking ||= postsToo;
   clearTimeout(due);
   due = setTimeout(async () => {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Live": "part" } });
     if (!answer.ok) return;
+    // A page that only waits goes on to where the node now sends it.
+    if (answer.redirected && document.querySelector("[data-live-leave]")) return location.assign(answer.url);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const fresh of page.querySelectorAll("[data-live-part][id]")) swap(document.getElementById(fresh.id), fresh);
     if (lacking) compare(page);
@@ -104,7 +106,8 @@ function swap(shown, fresh) {
 }
 
 async function part(place, id) {
-  const answer = await fetch(place.dataset.liveFragment.replace("{id}", encodeURIComponent(id)), { headers: { Accept: "text/html" } });
+  const address = place.dataset.liveFragment.replace("{id}", encodeURIComponent(id));
+  const answer = await fetch(address, { headers: { Accept: "text/html", "X-Live": "part" } });
   if (!answer.ok) return null;
   return new DOMParser().parseFromString(await answer.text(), "text/html").body.firstElementChild;
 }

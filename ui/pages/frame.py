@@ -1,0 +1,145 @@
+"""The frame around every page: where one can go, in which spaces one is, how the node stands."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from identity.keys import to_did
+from node.ingest.spaces import Space
+from node.store import queries
+from ui.live import PATH as LIVE_PATH
+from ui.pages.visit import Visit, clean_name, space_url
+from ui.views import FrameView, NavItem, NodeStatus, PersonRef, SpaceNode, SpaceView
+
+STRIP_PEOPLE = 24
+
+
+async def page(visit: Visit, area: str, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
+    """Answer with a page in its frame."""
+    around = {"frame": await frame(visit, area)}
+    return visit.render(template, around | dict(context), status)
+
+
+async def frame(visit: Visit, area: str) -> FrameView:
+    """Return the frame of a page in an area."""
+    node = visit.node
+    counts = await _new_counts(visit)
+    spaces = tuple(_space_node(space, visit, area, counts) for space in node.road.spaces.values())
+    home = next((one for one in spaces if visit.space is not None and one.url == space_url(visit.space)), None)
+    me = to_did(node.me.person)
+    return FrameView(
+        home=home or SpaceNode("commons", me, "/"),
+        me=PersonRef(await _my_name(visit), me, "/settings", True),
+        nav=_areas(visit, area, counts),
+        spaces=spaces,
+        status=await _status(visit),
+        form_token=visit.form_token,
+        search_url="/search",
+        theme=pages_theme(visit),
+        shortcuts_are_on=visit.preferences["shortcuts"] != "off",
+        live_url=LIVE_PATH,
+        notice=visit.told().notice,
+        more_url="/begin",
+    )
+
+
+def pages_theme(visit: Visit) -> Any:
+    """Return the theme that the person chose, or "" for the system's."""
+    theme = visit.preferences["theme"]
+    return theme if theme in ("light", "dark") else ""
+
+
+async def _my_name(visit: Visit) -> str:
+    if visit.space is not None and visit.space.state == "member":
+        names = (await visit.pages.roster(visit.space)).names
+        if visit.node.me.person in names:
+            return names[visit.node.me.person]
+    return clean_name(await visit.node.name())
+
+
+async def _new_counts(visit: Visit) -> dict[bytes, int]:
+    """Return how many posts of others are new in each space, at most 100."""
+    node = visit.node
+    device = node.road.device.public
+    seen = {id_: await visit.pages.seen(space) for id_, space in node.road.spaces.items() if space.state == "member"}
+    wanted = [
+        (id_, (index := node.road.spaces[id_].index).no, read.now, index.logs.get(device, 0))
+        for id_, read in seen.items()
+        if read.now_ms
+    ]
+    if not wanted:
+        return {}
+    return await node.database.read(lambda db: {id_: queries.count_new(db, *where) for id_, *where in wanted})
+
+
+def _space_node(space: Space, visit: Visit, area: str, counts: Mapping[bytes, int]) -> SpaceNode:
+    is_current = area == "feed" and visit.space is space
+    name = clean_name(space.name) or space.id.hex()[:8]
+    count = 0 if is_current else counts.get(space.id, 0)
+    return SpaceNode(name, to_did(space.id), space_url(space), is_current=is_current, new_count=count)
+
+
+def _areas(visit: Visit, area: str, counts: Mapping[bytes, int]) -> tuple[NavItem, ...]:
+    space = visit.space if visit.space is not None and visit.space.state == "member" else None
+    items = []
+    if space is not None:
+        count = 0 if area == "feed" else counts.get(space.id, 0)
+        items += [
+            NavItem(visit.gettext("Feed"), space_url(space), "feed", area == "feed", count),
+            NavItem(visit.gettext("People"), space_url(space, "/people"), "people", area == "people"),
+        ]
+    items.append(NavItem(visit.gettext("Connections"), "/connections", "connections", area == "connections"))
+    if space is not None:
+        items.append(NavItem(visit.gettext("Public log"), space_url(space, "/log"), "log", area == "log"))
+    items.append(NavItem(visit.gettext("Settings"), "/settings", "settings", area == "settings"))
+    if space is not None:
+        items.append(NavItem(visit.gettext("Search"), "/search", "search", area == "search"))
+    return tuple(items)
+
+
+async def _status(visit: Visit) -> NodeStatus:
+    node = visit.node
+    met = node.keeper.met
+    if not met:
+        return NodeStatus(len(node.neighbours.connected()), None, "", "/connections")
+    device, when_s = max(met.items(), key=lambda item: item[1])
+    name = await name_of_device(visit, device)
+    return NodeStatus(len(node.neighbours.connected()), int(when_s * 1000), name, "/connections")
+
+
+async def name_of_device(visit: Visit, device: bytes) -> str:
+    """Return what the person of a device is called, in whichever space they share with this one."""
+    found = find_person(visit, device)
+    if found is None:
+        return visit.gettext("a newcomer")
+    space, person = found
+    return visit.person(person, (await visit.pages.roster(space)).names, space).name
+
+
+def find_person(visit: Visit, device: bytes) -> tuple[Space, bytes] | None:
+    """Return whom a device acts for and in which space; the present one is asked first."""
+    spaces = [*([visit.space] if visit.space is not None else []), *visit.node.road.spaces.values()]
+    return next(((space, person) for space in spaces if (person := space.law.person_of(device))), None)
+
+
+async def space_head(visit: Visit, tab: str) -> SpaceView:
+    """Return the head of the space's pages with one tab marked."""
+    space = visit.here
+    members = list(space.law.members())
+    tabs = (
+        (visit.gettext("Feed"), "", "feed"),
+        (visit.gettext("Page"), "/page", "page"),
+        (visit.gettext("People"), "/people", "people"),
+        (visit.gettext("Workshop"), "/workshop", "workshop"),
+    )
+    return SpaceView(
+        name=clean_name(space.name, 80) or space.id.hex()[:8],
+        key=to_did(space.id),
+        description=(await visit.pages.roster(space)).description,
+        url=visit.url(),
+        invite_url=visit.url("/invite"),
+        people_count=len(members),
+        member_keys=tuple(to_did(person) for person in members[:STRIP_PEOPLE]),
+        tabs=tuple(NavItem(label, visit.url(path), is_current=name == tab) for label, path, name in tabs),
+    )

@@ -1,0 +1,182 @@
+"""The first minutes: say your name, unlock your key, found a space or join one, and wait to be let in."""
+
+from aiohttp import web
+
+from identity import keyring
+from identity.errors import BadSignature, Malformed, Refused
+from identity.keys import to_did
+from identity.links import read_link
+from identity.tickets import check_expiry
+from node.ingest import writing
+from ui.live import PATH as LIVE_PATH
+from ui.operations import perform
+from ui.pages.visit import Book, Visit, clean_name, sentence, space_url
+from ui.views import FormView, InviteOffer, NavItem, PersonRef, WaitingView
+
+WELCOME, UNLOCK, BEGIN, JOIN = "/welcome", "/unlock", "/begin", "/join"
+NEW_FACE = "a patch that nobody has yet"
+NOT_AN_INVITE = (Malformed, BadSignature, Refused)
+
+
+def add_opening(book: Book) -> None:
+    """Add the pages of the first minutes."""
+    book.anyone("GET", "/", home)
+    book.anyone("GET", WELCOME, welcome)
+    book.anyone("POST", WELCOME, name_yourself)
+    book.anyone("GET", UNLOCK, ask_passphrase)
+    book.anyone("POST", UNLOCK, unlock)
+    book.someone("GET", BEGIN, begin)
+    book.someone("POST", BEGIN, found)
+    book.someone("GET", JOIN, ask_invitation)
+    book.someone("POST", JOIN, join)
+    book.someone("GET", "/s/{space}/waiting", waiting)
+
+
+async def home(visit: Visit) -> web.Response:
+    """Go to where this person is: the space visited last, or the first step that is still to do."""
+    if not visit.node.is_ready:
+        return visit.go(_first_step(visit))
+    return visit.go(visit.url() if visit.space is not None else BEGIN)
+
+
+def _first_step(visit: Visit) -> str:
+    return UNLOCK if keyring.exists(visit.node.folder) else WELCOME
+
+
+# -- who one is -------------------------------------------------------------------------------------------------------
+
+
+async def welcome(visit: Visit) -> web.Response:
+    """Ask for a name."""
+    if visit.node.is_ready or keyring.exists(visit.node.folder):
+        return visit.go("/")
+    return _show_welcome(visit, FormView(WELCOME))
+
+
+def _show_welcome(visit: Visit, form: FormView) -> web.Response:
+    context = {"form": form, "key": NEW_FACE, "restore_url": ""}
+    return visit.render("first_open.html", context, 422 if form.errors else 200)
+
+
+async def name_yourself(visit: Visit) -> web.Response:
+    """Make this person's keys."""
+    sent = await visit.form()
+    name, secret, again = sent.get("name", ""), sent.get("passphrase", ""), sent.get("again", "")
+    if secret != again:
+        words = visit.gettext("The two are not the same. Type the passphrase once more, in both fields.")
+        return _show_welcome(visit, FormView(WELCOME, {"name": name}, {"passphrase": words}))
+    async with visit.pages.opening:
+        if visit.node.is_ready:
+            return visit.go("/")
+        try:
+            await perform(visit.node, "init", {"name": name, **({"passphrase": secret} if secret else {})})
+        except Refused as refusal:
+            return _show_welcome(visit, FormView(WELCOME, {"name": name}, {"name": sentence(refusal)}))
+    visit.pages.hub.attach()
+    return visit.go(BEGIN)
+
+
+async def ask_passphrase(visit: Visit) -> web.Response:
+    """Ask for the passphrase of a locked key file."""
+    if visit.node.is_ready or not keyring.exists(visit.node.folder):
+        return visit.go("/")
+    return visit.render("unlock.html", {"form": FormView(UNLOCK)})
+
+
+async def unlock(visit: Visit) -> web.Response:
+    """Open the keys."""
+    secret = (await visit.form()).get("passphrase", "")
+    async with visit.pages.opening:
+        if visit.node.is_ready:
+            return visit.go("/")
+        try:
+            await visit.node.unlock(secret)
+        except Refused as refusal:
+            form = FormView(UNLOCK, {}, {"passphrase": sentence(refusal)})
+            return visit.render("unlock.html", {"form": form}, 422)
+    visit.pages.hub.attach()
+    return visit.go("/")
+
+
+# -- where one belongs ------------------------------------------------------------------------------------------------
+
+
+async def _me(visit: Visit) -> PersonRef:
+    return PersonRef(clean_name(await visit.node.name()), to_did(visit.node.me.person), "/settings", True)
+
+
+async def begin(visit: Visit) -> web.Response:
+    """Offer to found a space, or to join one."""
+    return await _show_begin(visit, FormView(BEGIN))
+
+
+async def _show_begin(visit: Visit, form: FormView) -> web.Response:
+    back_url = visit.url() if visit.space is not None else ""
+    context = {"form": form, "me": await _me(visit), "join_url": JOIN, "back_url": back_url}
+    return visit.render("found.html", context, 422 if form.errors else 200)
+
+
+async def found(visit: Visit) -> web.Response:
+    """Found a space, and write down what it is for."""
+    sent = await visit.form()
+    values = {"name": sent.get("name", ""), "description": sent.get("description", "")}
+    purpose = " ".join(values["description"].split())
+    if len(purpose) > 200:
+        words = visit.gettext("Say it in 200 characters; the page of the space has room for more.")
+        return await _show_begin(visit, FormView(BEGIN, values, {"description": words}))
+    try:
+        space = await visit.node.found(values["name"])
+    except Refused as refusal:
+        return await _show_begin(visit, FormView(BEGIN, values, {"name": sentence(refusal)}))
+    if purpose:
+        await writing.edit_page(visit.node.road, space, purpose, "")
+    words = visit.gettext("%(space)s is founded. Say hello, or invite the first neighbour.")
+    return visit.go(space_url(space), words % {"space": clean_name(space.name, 80)})
+
+
+async def ask_invitation(visit: Visit) -> web.Response:
+    """Ask for an invitation."""
+    return visit.render("join.html", {"form": FormView(JOIN), "offer": None, "found_url": BEGIN})
+
+
+async def join(visit: Visit) -> web.Response:
+    """Read an invitation and say what it offers; with consent, knock at its space."""
+    sent = await visit.form()
+    text = sent.get("invite", "")
+    values = {"invite": text}
+    try:
+        ticket = read_link(text).ticket
+        check_expiry(ticket, visit.node.clock_ms())
+        if sent.get("join"):
+            space = await visit.node.join(text)
+            visit.pages.hub.attach()
+            return visit.go(space_url(space))
+    except NOT_AN_INVITE as error:
+        form = FormView(JOIN, values, {"invite": sentence(error)})
+        return visit.render("join.html", {"form": form, "offer": None, "found_url": BEGIN}, 422)
+    inviter = PersonRef(clean_name(ticket.inviter_name) or visit.gettext("Somebody"), to_did(ticket.inviter), "")
+    name = clean_name(ticket.space_name, 80)
+    offer = InviteOffer(name, to_did(ticket.space), inviter, ticket.expires_ms)
+    context = {"form": FormView(JOIN, values), "offer": offer, "found_url": BEGIN}
+    return visit.render("join.html", context)
+
+
+async def waiting(visit: Visit) -> web.Response:
+    """Say what is still to happen before one is let in; looks again by itself."""
+    space = visit.here
+    if space.state == "member":
+        return visit.go(visit.url())
+    node = visit.node
+    tried = [one for one in node.neighbours.known.values() if one.addresses]
+    others = [one for one in node.road.spaces.values() if one is not space]
+    view = WaitingView(
+        space_name=clean_name(space.name, 80),
+        space_key=to_did(space.id),
+        neighbours=len(node.neighbours.connected()),
+        is_near_inviter=space.id in node.keeper.inviters,
+        troubles=tuple(sorted({one.error for one in tried if one.error and not one.connected}))[:3],
+        lan_is_on=node.config.discovery,
+        ways=tuple(NavItem(clean_name(one.name, 80), space_url(one)) for one in others),
+    )
+    context = {"waiting": view, "live_url": LIVE_PATH, "connections_url": "/connections", "begin_url": BEGIN}
+    return visit.render("waiting.html", context)

@@ -1,0 +1,130 @@
+"""The people of a space, and one of them: who they are here, how to be sure of their key, what they wrote."""
+
+from collections.abc import Mapping
+from hashlib import blake2b
+
+from aiohttp import web
+
+from identity.errors import CommonsError
+from identity.keys import from_did, to_did
+from identity.phrase import write_phrase
+from node.domain.documents import profile_id
+from node.domain.law.fold import Grant
+from node.ingest import writing
+from node.ingest.spaces import Space
+from node.store import queries
+from ui.markup import rendered
+from ui.pages.frame import page, space_head
+from ui.pages.rows import post_view
+from ui.pages.visit import Book, Visit, clean_name
+from ui.views import DeviceView, FeedView, Nearness, PersonView
+
+MAX_POSTS = 30
+SPOKEN_WORDS = 8
+"""Of the 24 words that a key's hash gives: 88 bits are far too many to be matched by trying."""
+
+
+def add_people(book: Book) -> None:
+    """Add the pages of people."""
+    book.member("GET", "/people", people)
+    book.member("GET", "/people/{person}", person)
+
+
+async def people(visit: Visit) -> web.Response:
+    """Show who belongs to the space."""
+    space = visit.here
+    names = (await visit.pages.roster(space)).names
+    near = connected_people(visit, space)
+    views = [person_view(visit, person, grants, names, near) for person, grants in space.law.members().items()]
+    views.sort(key=lambda view: (view.nearness == "away", view.ref.name.casefold(), view.ref.key))
+    context = {"space": await space_head(visit, "people"), "people": tuple(views)}
+    return await page(visit, "people", "people.html", context)
+
+
+def connected_people(visit: Visit, space: Space) -> set[bytes]:
+    """Return whose laptops are connected now."""
+    connected = (space.law.person_of(neighbour.device) for neighbour in visit.node.neighbours.connected())
+    return {person for person in connected if person is not None}
+
+
+def person_view(
+    visit: Visit, person: bytes, grants: list[Grant], names: Mapping[bytes, str], near: set[bytes]
+) -> PersonView:
+    """Return a member as pages show them, without what only their own page says."""
+    space = visit.here
+    nearness: Nearness = "here" if visit.node.road.is_me(person) else "connected" if person in near else "away"
+    inviter = grants[0].inviter
+    logs = (space.history.logs.get(grant.device) for grant in grants)
+    return PersonView(
+        ref=visit.person(person, names),
+        nearness=nearness,
+        joined_ms=grants[0].since_ms,
+        last_seen_ms=max((log.time for log in logs if log is not None), default=None),
+        invited_by=visit.person(inviter, names) if inviter else None,
+        is_founder=inviter is None and _founded(space, grants),
+    )
+
+
+def _founded(space: Space, grants: list[Grant]) -> bool:
+    return space.law.founding is not None and any(grant.device == space.law.founding.author for grant in grants)
+
+
+async def person(visit: Visit) -> web.Response:
+    """Show one person."""
+    space = visit.here
+    try:
+        key = from_did(visit.request.match_info["person"])
+    except CommonsError as error:
+        raise web.HTTPNotFound from error
+    grants = space.law.members().get(key)
+    if grants is None:
+        raise web.HTTPNotFound
+    names = (await visit.pages.roster(space)).names
+    seen = await visit.pages.seen(space)
+    lines = await visit.node.database.read(lambda db: queries.by_person(db, space.index.no, key, MAX_POSTS))
+    view = person_view(visit, key, grants, names, connected_people(visit, space))
+    fields = await profile_fields(visit, key)
+    context = {
+        "space": await space_head(visit, ""),
+        "person": PersonView(
+            ref=view.ref,
+            nearness=view.nearness,
+            joined_ms=view.joined_ms,
+            last_seen_ms=view.last_seen_ms,
+            invited_by=view.invited_by,
+            about_html=rendered(fields.get("about", "")),
+            words=spoken(key),
+            devices=tuple(device_view(visit, grant) for grant in grants),
+            is_founder=view.is_founder,
+            pronouns=clean_name(fields.get("pronouns", "")),
+            contact=clean_name(fields.get("contact", ""), 200),
+            edit_url="/settings#identity" if view.ref.is_me else "",
+        ),
+        "posts": FeedView("", "", tuple(post_view(visit, line, seen.before) for line in lines)),
+    }
+    return await page(visit, "person", "person.html", context)
+
+
+async def profile_fields(visit: Visit, key: bytes) -> dict[str, str]:
+    """Return what a person says about themselves in this space."""
+    document, _ = await writing.open_document(visit.node.road, visit.here, profile_id(key))
+    return document.read()
+
+
+def spoken(key: bytes) -> tuple[str, ...]:
+    """Return the words that two people read to each other to be sure of a key."""
+    hashed = blake2b(key, digest_size=32, person=b"commons/spoken/1").digest()
+    return tuple(write_phrase(hashed).split()[:SPOKEN_WORDS])
+
+
+def device_view(visit: Visit, grant: Grant) -> DeviceView:
+    """Return one of a person's devices."""
+    log = visit.here.history.logs.get(grant.device)
+    name = visit.gettext("Device %(number)s") % {"number": grant.slot + 1}
+    return DeviceView(
+        name=name,
+        key=to_did(grant.device),
+        added_ms=grant.since_ms,
+        last_seen_ms=log.time if log is not None else None,
+        is_this=grant.device == visit.node.road.device.public,
+    )

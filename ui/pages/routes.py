@@ -1,0 +1,44 @@
+"""Every page and the live stream, added to the application of one node."""
+
+from aiohttp import web
+
+from node.runtime import Node
+from ui.live import Hub, serve_live
+from ui.pages.connections import add_connections
+from ui.pages.feed import add_feed
+from ui.pages.invites import add_invites
+from ui.pages.log import add_log
+from ui.pages.opening import add_opening
+from ui.pages.page import add_space_page
+from ui.pages.people import add_people
+from ui.pages.search import add_search
+from ui.pages.settings import add_settings
+from ui.pages.threads import add_threads
+from ui.pages.visit import Book, Pages
+from ui.session import Gate
+from ui.templating import Templates
+
+PARTS = (
+    add_opening,
+    add_feed,
+    add_threads,
+    add_people,
+    add_space_page,
+    add_invites,
+    add_connections,
+    add_log,
+    add_settings,
+    add_search,
+)
+
+
+def serve_pages(app: web.Application, node: Node, templates: Templates, gate: Gate) -> Pages:
+    """Answer every page of a node, and its live stream."""
+    hub = Hub(node)
+    hub.attach()
+    pages = Pages(node, templates, gate, hub)
+    book = Book(app, pages)
+    for add in PARTS:
+        add(book)
+    serve_live(app, hub)
+    return pages

@@ -1,0 +1,150 @@
+"""Posts as pages show them, made from the rows of the read model and from what waits to be signed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import msgpack
+from markupsafe import Markup
+
+from identity.keys import to_did
+from node.domain.area import read_command
+from node.domain.posts import WritePost
+from node.ingest.spaces import Space
+from node.store.pending import PendingRow
+from node.store.queries import PostLine
+from ui.live import thread_place
+from ui.markup import rendered
+from ui.pages.visit import Visit, clean_name
+from ui.views import ComposerView, FormView, ImportedFrom, PersonRef, PostActions, PostView
+
+CLOCK_SLACK_MS = 2 * 60 * 1000
+MAX_DEPTH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A post that is not signed yet."""
+
+    row: PendingRow
+    command: WritePost
+
+
+@lru_cache(1024)
+def shown(text: str) -> Markup:
+    """Return people's Markdown as safe HTML; the texts of the pages looked at last are kept."""
+    return rendered(text)
+
+
+def post_url(visit: Visit, line: PostLine, space: Space | None = None) -> str:
+    """Return the address of a post in its thread."""
+    first = line.thread or line.id
+    anchor = f"#post-{line.id.hex()}" if line.thread else ""
+    return visit.url(f"/posts/{first.hex()}{anchor}", space)
+
+
+def post_view(visit: Visit, line: PostLine, read_until: int | None = None, depth: int = 0) -> PostView:
+    """Return a post as this reader sees it; new is what was stored after `read_until` by somebody else."""
+    node, space = visit.node, visit.here
+    is_mine = node.road.is_me(line.person)
+    author = visit.person(line.person, {line.person: clean_name(line.name or "")})
+    imported = ImportedFrom(line.address or "", line.published) if line.published is not None else None
+    return PostView(
+        id=line.id.hex(),
+        author=author,
+        time_ms=line.time,
+        text_html=shown(line.text),
+        thread_url=post_url(visit, line),
+        reply_count=line.replies,
+        depth=depth,
+        reached=node.keeper.reached_by(space.id, line.device, line.seq),
+        is_new=read_until is not None and line.number > read_until and not is_mine,
+        is_mine=is_mine,
+        edited_ms=line.edited,
+        is_retracted=bool(line.retracted),
+        is_future_dated=line.time > node.clock_ms() + CLOCK_SLACK_MS,
+        imported=imported,
+        actions=actions(visit, line, is_mine=is_mine),
+    )
+
+
+def actions(visit: Visit, line: PostLine, *, is_mine: bool) -> PostActions:
+    """Return what the reader may do with a post."""
+    if line.retracted:
+        return PostActions(reply=post_url(visit, line) if line.replies else "")
+    here = visit.url(f"/posts/{line.id.hex()}")
+    return PostActions(
+        reply=f"{here}#composer",
+        edit=f"{here}/edit" if is_mine else "",
+        retract=f"{here}/retract" if is_mine else "",
+        history=f"{here}/history" if line.versions > 1 else "",
+    )
+
+
+def nested(visit: Visit, first: PostLine, replies: Sequence[PostLine], read_until: int) -> list[PostView]:
+    """Return a thread in reading order: what answers a post stands below it, each with its depth."""
+    children: dict[bytes, list[PostLine]] = {}
+    known = {first.id, *(line.id for line in replies)}
+    for line in replies:
+        parent = line.parent if line.parent in known and line.parent != line.id else first.id
+        children.setdefault(parent or first.id, []).append(line)
+    views: list[PostView] = []
+    reached: set[bytes] = set()
+    todo = [(first, 0)]
+    while todo:
+        line, depth = todo.pop()
+        if line.id in reached:
+            continue
+        reached.add(line.id)
+        views.append(post_view(visit, line, read_until, min(depth, MAX_DEPTH)))
+        todo += [(child, depth + 1) for child in reversed(children.get(line.id, ()))]
+    rest = (line for line in replies if line.id not in reached)  # replies that name each other in a circle
+    return views + [post_view(visit, line, read_until, 1) for line in rest]
+
+
+# -- what waits to be signed ------------------------------------------------------------------------------------------
+
+
+async def waiting_posts(visit: Visit, thread: bytes | None) -> list[Waiting]:
+    """Return what this person wrote a moment ago, in the feed or in one thread, newest first."""
+    rows = [row for row in await visit.node.pending() if row.space == visit.here.index.no]
+    read = ((row, read_command(msgpack.unpackb(row.body))) for row in reversed(rows))
+    return [Waiting(row, post) for row, post in read if isinstance(post, WritePost) and post.thread == thread]
+
+
+def waiting_view(visit: Visit, one: Waiting, me: PersonRef) -> PostView:
+    """Return a post that can still be undone."""
+    left_s = max(0, -(-(one.row.due - visit.node.clock_ms()) // 1000))
+    return PostView(
+        id=f"pending-{one.row.no}",
+        author=me,
+        time_ms=one.row.due - int(visit.node.config.undo_s * 1000),
+        text_html=shown(one.command.text),
+        thread_url=visit.url(),
+        depth=1 if one.command.thread else 0,
+        sending="waiting",
+        undo_seconds=left_s,
+        is_mine=True,
+        actions=PostActions(undo=visit.url(f"/undo/{one.row.no}")),
+    )
+
+
+def place_of(command: WritePost, feed: str) -> str:
+    """Return where a post will stand: the place of the feed, or of its thread."""
+    return feed if command.thread is None else thread_place(command.thread)
+
+
+async def composer(visit: Visit, place: str, action: str, typed: str | None = None, error: str = "") -> ComposerView:
+    """Return where one writes in this space, with the words that were refused or came back, if any."""
+    told = visit.told()
+    returned = told.returned[1] if told.returned and told.returned[0] == place else ""
+    form = FormView(action, {"text": typed if typed is not None else returned}, {"text": error} if error else {})
+    return ComposerView(
+        form=form,
+        place=place,
+        space_name=clean_name(visit.here.name, 80),
+        readers=len(visit.here.law.members()),
+        author_key=to_did(visit.node.me.person),
+        is_shared=told.shared == place,
+        has_returned=bool(returned and typed is None),
+    )

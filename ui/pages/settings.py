@@ -1,0 +1,173 @@
+"""Settings: who one is here, how the pages look, the recovery phrase, the passphrase, devices, taking things along."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+from babel import Locale
+
+from identity.errors import Refused
+from identity.keys import to_did
+from identity.phrase import write_phrase
+from node.domain.documents import allow_profile
+from node.ingest import writing
+from node.ingest.spaces import Space
+from node.store import queries
+from ui.api_upkeep import VERSION
+from ui.locales import languages
+from ui.operations import table
+from ui.pages.frame import page
+from ui.pages.people import connected_people, device_view, person_view, profile_fields
+from ui.pages.visit import Book, Visit, clean_name, sentence
+from ui.views import FormView, PersonRef, PersonView, Safety
+
+HERE = "/settings"
+PROFILE = ("name", "pronouns", "about", "contact")
+THEMES = ("", "light", "dark")
+
+
+def add_settings(book: Book) -> None:
+    """Add the settings."""
+    book.someone("GET", HERE, settings)
+    book.someone("POST", f"{HERE}/identity", identity)
+    book.someone("POST", f"{HERE}/look", look)
+    book.someone("POST", f"{HERE}/phrase", phrase)
+    book.someone("POST", f"{HERE}/passphrase", passphrase)
+    book.someone("GET", f"{HERE}/devices", devices)
+
+
+async def settings(visit: Visit) -> web.Response:
+    """Show the settings."""
+    return await _show(visit)
+
+
+def _spaces(visit: Visit) -> list[Space]:
+    return [space for space in visit.node.road.spaces.values() if space.state == "member"]
+
+
+async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = None) -> web.Response:
+    """Answer with the settings; a form that was refused stands in the place of its own."""
+    keyring = visit.node.keyring
+    is_locked = keyring is not None and keyring.is_locked
+    root = visit.node.me.root
+    mine = wrong if wrong is not None and wrong.action == f"{HERE}/identity" else await _identity(visit)
+    lock = wrong if wrong is not None and wrong.action == f"{HERE}/passphrase" else FormView(f"{HERE}/passphrase")
+    known = tuple((tag, _own_name(tag)) for tag in languages())
+    wishes = visit.preferences
+    look_values = {"theme": wishes["theme"], "language": wishes["language"]}
+    if wishes["shortcuts"] != "off":
+        look_values["shortcuts"] = "1"
+    context = {
+        "me": await _me(visit),
+        "identity": mine,
+        "look": FormView(f"{HERE}/look", look_values),
+        "languages": (("", visit.gettext("As this browser is set")), *known),
+        "devices_url": f"{HERE}/devices",
+        "import_url": _if_served(visit, "/import"),
+        "export_url": _if_served(visit, "/export"),
+        "safety": Safety(
+            passphrase=lock,
+            key_is_locked=is_locked,
+            show_url=f"{HERE}/phrase" if root is not None else "",
+            hide_url=f"{HERE}#recovery",
+            words=tuple(write_phrase(root.seed).split()) if shown and root is not None else (),
+            shown=shown,
+        ),
+        "folder": str(visit.node.folder),
+        "version": VERSION,
+    }
+    return await page(visit, "settings", "settings.html", context, 422 if wrong is not None else 200)
+
+
+def _if_served(visit: Visit, path: str) -> str:
+    """Return the address of a page that another part may add, or "" while there is none."""
+    if visit.space is None or visit.space.state != "member" or path.strip("/") not in table():
+        return ""
+    return visit.url(path)
+
+
+def _own_name(tag: str) -> str:
+    return str(Locale.parse(tag).get_display_name(tag) or tag).capitalize()
+
+
+async def _me(visit: Visit) -> PersonView:
+    node = visit.node
+    person = node.me.person
+    space = visit.space
+    if space is not None and space.state == "member" and (grants := space.law.members().get(person)):
+        names = (await visit.pages.roster(space)).names
+        return person_view(visit, person, grants, names, connected_people(visit, space))
+    return PersonView(PersonRef(clean_name(await node.name()), to_did(person), HERE, True), "here", node.clock_ms())
+
+
+async def _identity(visit: Visit) -> FormView:
+    values: dict[str, str] = {}
+    if visit.space is not None and visit.space.state == "member":
+        kept = await profile_fields(visit, visit.node.me.person)
+        values = {name: kept.get(name, "") for name in PROFILE}
+    values["name"] = values.get("name") or await visit.node.name()
+    return FormView(f"{HERE}/identity", values)
+
+
+async def identity(visit: Visit) -> web.Response:
+    """Change what one is called and says of oneself, in every space."""
+    sent = await visit.form()
+    values = {name: sent.get(name, "").strip() for name in PROFILE}
+    values["name"] = " ".join(values["name"].split())
+    try:
+        allow_profile(values)
+        await visit.node.database.transaction(lambda db: queries.keep_setting(db, "my name", values["name"]))
+        for space in _spaces(visit):
+            await writing.edit_profile(visit.node.road, space, values)
+    except Refused as refusal:
+        return await _show(visit, wrong=FormView(f"{HERE}/identity", values, {"name": sentence(refusal)}))
+    return visit.go(f"{HERE}#identity", visit.gettext("Saved. The people of your spaces will see it."))
+
+
+async def look(visit: Visit) -> web.Response:
+    """Change how the pages look and answer to keys."""
+    sent = await visit.form()
+    theme, language = sent.get("theme", ""), sent.get("language", "")
+    wishes: Mapping[str, str] = {
+        "theme": theme if theme in THEMES else "",
+        "language": language if language in languages() else "",
+        "shortcuts": "" if sent.get("shortcuts") else "off",
+    }
+    await visit.pages.prefer(wishes)
+    visit.language = wishes["language"] or visit.language
+    return visit.go(f"{HERE}#look", visit.gettext("Saved."))
+
+
+async def phrase(visit: Visit) -> web.Response:
+    """Show the recovery phrase, on this one answer."""
+    return await _show(visit, shown=True)
+
+
+async def passphrase(visit: Visit) -> web.Response:
+    """Lock the key file with a passphrase, change it, or take the lock away."""
+    sent = await visit.form()
+    new, again, old = sent.get("passphrase", ""), sent.get("again", ""), sent.get("old", "")
+    keyring = visit.node.keyring
+    if keyring is None or new != again:
+        words = visit.gettext("The two are not the same. Type the passphrase once more, in both fields.")
+        return await _show(visit, wrong=FormView(f"{HERE}/passphrase", {}, {"again": words}))
+    try:
+        await asyncio.to_thread(keyring.change_passphrase, old if keyring.is_locked else None, new or None)
+    except Refused as refusal:
+        # What is typed into these fields is never sent back.
+        return await _show(visit, wrong=FormView(f"{HERE}/passphrase", {}, {"": sentence(refusal)}))
+    if not new:
+        return visit.go(f"{HERE}#passphrase", visit.gettext("The lock is gone. Your key file is only private now."))
+    return visit.go(
+        f"{HERE}#passphrase", visit.gettext("Your key is locked. The passphrase is asked for at every start.")
+    )
+
+
+async def devices(visit: Visit) -> web.Response:
+    """List one's own devices, as the present space knows them."""
+    grants: list[Any] = []
+    if visit.space is not None and visit.space.state == "member":
+        grants = visit.space.law.members().get(visit.node.me.person, [])
+    context = {"devices": tuple(device_view(visit, grant) for grant in grants), "add_url": "", "offer": None}
+    return await page(visit, "settings", "devices.html", context)

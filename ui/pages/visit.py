@@ -1,0 +1,324 @@
+"""What a page's handler works with: the node, who asks, in which space and language, and how to answer."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from identity import keyring
+from identity.errors import CommonsError
+from identity.keys import to_did
+from node.ingest.spaces import Space
+from node.runtime import Node
+from node.store import queries
+from ui.guards import SESSION
+from ui.live import Hub
+from ui.locales import choose_language, translations
+from ui.markup import tame
+from ui.session import Gate, Session
+from ui.templating import Templates
+from ui.views import Notice, PersonRef
+
+SPACE_CHARS = 16
+MAX_NAME_CHARS = 60
+MAX_SESSIONS = 64
+VISIT_GAP_MS = 10 * 60 * 1000
+"""Who comes back to a feed after so long begins a new visit, with a new line for what is unread."""
+
+LIVE_HEADER = "X-Live"
+"""Sent by the page's own scripts when they ask for a part again: that is no visit, and takes no notice away."""
+
+PREFERENCES = ("theme", "language", "shortcuts")
+_HTML = "text/html"
+
+
+@dataclass(slots=True)
+class Flash:
+    """What the next page says once: a notice, the place whose draft was shared, words that came back."""
+
+    notice: Notice | None = None
+    shared: str = ""
+    returned: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Up to which change, by this store's number, a feed was read: at the visit before, and now; times in ms."""
+
+    before: int = 0
+    before_ms: int = 0
+    now: int = 0
+    now_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """What a space's people call themselves, by person, and the one sentence that says what the space is for."""
+
+    names: Mapping[bytes, str]
+    description: str
+
+
+class Pages:
+    """Everything that the pages of one node share."""
+
+    def __init__(self, node: Node, templates: Templates, gate: Gate, hub: Hub) -> None:
+        self.node = node
+        self.templates = templates
+        self.gate = gate
+        self.hub = hub
+        self.opening = asyncio.Lock()
+        self._flashes: dict[bytes, Flash] = {}
+        self._current: dict[bytes, bytes] = {}
+        self._seen: dict[bytes, Seen] = {}
+        self._rosters: dict[bytes, Roster] = {}
+        self._preferences: dict[str, str] | None = None
+
+    # -- who asks, and what for -------------------------------------------------------------------------------------
+
+    async def visit(self, request: web.Request) -> "Visit":
+        """Return what a handler works with; a space that the address names must be here."""
+        self.hub.attach()
+        wishes = await self.preferences()
+        language = choose_language(request.headers.get("Accept-Language", ""), wishes["language"])
+        visit = Visit(self, request, language, wishes)
+        name = request.match_info.get("space")
+        if name is not None:
+            visit.space = self.space(name)
+            if visit.space is None:
+                raise web.HTTPNotFound
+            if visit.session is not None:
+                self._current[visit.session.name] = visit.space.id
+                _bound(self._current)
+        elif self.node.is_ready:
+            visit.space = self._latest(visit.session)
+        return visit
+
+    def space(self, name: str) -> Space | None:
+        """Return the space of an address: the first letters of its id, all sixteen of them."""
+        if len(name) != SPACE_CHARS or not self.node.is_ready:
+            return None
+        return next((space for space in self.node.road.spaces.values() if space.id.hex().startswith(name)), None)
+
+    def _latest(self, session: Session | None) -> Space | None:
+        spaces = self.node.road.spaces
+        current = spaces.get(self._current.get(session.name, b"")) if session else None
+        members = [space for space in spaces.values() if space.state == "member"]
+        return current or next(iter(members or spaces.values()), None)
+
+    # -- what is kept between pages ----------------------------------------------------------------------------------
+
+    async def preferences(self) -> dict[str, str]:
+        """Return how this person wants the pages: theme, language, shortcuts ("off" or empty)."""
+        if self._preferences is None:
+            kept = await self.node.database.read(
+                lambda db: {name: queries.setting(db, f"pages {name}") or "" for name in PREFERENCES}
+            )
+            self._preferences = kept
+        return self._preferences
+
+    async def prefer(self, wishes: Mapping[str, str]) -> None:
+        """Keep how this person wants the pages."""
+
+        def write(db: Any) -> None:
+            for name, value in wishes.items():
+                queries.keep_setting(db, f"pages {name}", value)
+
+        await self.node.database.transaction(write)
+        self._preferences = None
+
+    def flash(self, session: Session | None) -> Flash:
+        """Return what the next page of a session will say, to be added to."""
+        flash = self._flashes.setdefault(session.name if session else b"", Flash())
+        _bound(self._flashes)
+        return flash
+
+    def take_flash(self, session: Session | None) -> Flash:
+        """Return what this page says once, and forget it."""
+        return self._flashes.pop(session.name if session else b"", Flash())
+
+    async def roster(self, space: Space) -> Roster:
+        """Return the names in a space, kept until somebody changes theirs."""
+        for changed in self.hub.names_changed:
+            self._rosters.pop(changed, None)
+        self.hub.names_changed.clear()
+        if space.id not in self._rosters:
+
+            def read(db: Any) -> Roster:
+                named = {person: clean_name(name) for person, name in queries.names(db, space.index.no).items()}
+                return Roster(named, clean_name(queries.purpose(db, space.index.no), 300))
+
+            self._rosters[space.id] = await self.node.database.read(read)
+        return self._rosters[space.id]
+
+    async def seen(self, space: Space) -> Seen:
+        """Return up to where a space's feed was read."""
+        if space.id not in self._seen:
+            kept = await self.node.database.read(lambda db: queries.setting(db, _seen_name(space)))
+            self._seen[space.id] = Seen(*json.loads(kept)) if kept else Seen()
+        return self._seen[space.id]
+
+    async def look(self, space: Space, newest: int) -> Seen:
+        """Note that a feed is looked at now, up to a change; returns how far it was read when this visit began."""
+        seen, now_ms = await self.seen(space), self.node.clock_ms()
+        if not seen.now_ms:
+            fresh = Seen(newest, now_ms, newest, now_ms)
+        elif now_ms - seen.now_ms > VISIT_GAP_MS:
+            fresh = Seen(seen.now, seen.now_ms, newest, now_ms)
+        else:
+            fresh = Seen(seen.before, seen.before_ms, newest, now_ms)
+        self._seen[space.id] = fresh
+        if fresh.now != seen.now or now_ms - seen.now_ms > VISIT_GAP_MS:
+            kept = json.dumps([fresh.before, fresh.before_ms, fresh.now, fresh.now_ms])
+            await self.node.database.transaction(lambda db: queries.keep_setting(db, _seen_name(space), kept))
+        return fresh
+
+
+def _seen_name(space: Space) -> str:
+    return f"pages seen {space.id.hex()}"
+
+
+def _bound(kept: dict[bytes, Any]) -> None:
+    """Forget the oldest sessions: only this person's few browsers have one."""
+    while len(kept) > MAX_SESSIONS:
+        del kept[next(iter(kept))]
+
+
+def clean_name(name: str, limit: int = MAX_NAME_CHARS) -> str:
+    """Return a name as it may stand in a line of ours: one line, of a bearable length, nothing that turns text."""
+    return " ".join(tame(name).split())[:limit]
+
+
+def sentence(error: CommonsError) -> str:
+    """Return an error's words as a sentence."""
+    words = str(error).strip() or "This did not work."
+    return words[0].upper() + words[1:] + ("" if words[-1] in ".!?…" else ".")
+
+
+@dataclass(slots=True)
+class Visit:
+    """One request to a page. `space` is the one it is about, or the one visited last; None before there is any."""
+
+    pages: Pages
+    request: web.Request
+    language: str
+    preferences: Mapping[str, str]
+    space: Space | None = None
+    _flash: Flash | None = field(default=None)
+
+    @property
+    def node(self) -> Node:
+        """The node whose pages these are."""
+        return self.pages.node
+
+    @property
+    def session(self) -> Session | None:
+        """The browser's session; None for a program with the API token."""
+        return self.request.get(SESSION)
+
+    @property
+    def form_token(self) -> str:
+        """What every form of this session carries."""
+        return self.pages.gate.form_token(self.session) if self.session else ""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a page's own script asks for a part again."""
+        return LIVE_HEADER in self.request.headers
+
+    def told(self) -> Flash:
+        """Return what this page says once; asked for by a script it says nothing."""
+        if self._flash is None:
+            self._flash = Flash() if self.is_live else self.pages.take_flash(self.session)
+        return self._flash
+
+    @property
+    def here(self) -> Space:
+        """The space this page is about."""
+        if self.space is None:
+            raise web.HTTPNotFound
+        return self.space
+
+    def gettext(self, words: str) -> str:
+        """Return words in the reader's language."""
+        return translations(self.language).gettext(words)
+
+    def ngettext(self, one: str, many: str, number: int) -> str:
+        """Return counted words in the reader's language."""
+        return translations(self.language).ngettext(one, many, number)
+
+    async def form(self) -> dict[str, str]:
+        """Return the fields of the form that was sent; line ends as this system writes them."""
+        sent = await self.request.post()
+        return {name: value.replace("\r\n", "\n") for name, value in sent.items() if isinstance(value, str)}
+
+    def url(self, path: str = "", space: Space | None = None) -> str:
+        """Return the address of a page in the space."""
+        return space_url(space or self.here, path)
+
+    def person(self, person: bytes, names: Mapping[bytes, str], space: Space | None = None) -> PersonRef:
+        """Return a person of the space as pages name them."""
+        did = to_did(person)
+        name = names.get(person) or self.gettext("Someone (%(end)s)") % {"end": did[-6:]}
+        return PersonRef(name, did, self.url(f"/people/{did}", space), self.node.road.is_me(person))
+
+    # -- answers ----------------------------------------------------------------------------------------------------
+
+    def render(self, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
+        """Answer with a page; what stands alone needs no frame."""
+        around = {"theme": self.preferences["theme"], "form_token": self.form_token}
+        html = self.pages.templates.render(template, self.language, around | dict(context))
+        return web.Response(text=html, content_type=_HTML, status=status)
+
+    def go(self, url: str, words: str = "") -> web.Response:
+        """Send the browser on after a form, with a word about what was done."""
+        if words:
+            self.pages.flash(self.session).notice = Notice("done", words)
+        return web.Response(status=303, headers={"Location": url})
+
+
+def space_url(space: Space, path: str = "") -> str:
+    """Return the address of a page in a space."""
+    return f"/s/{space.id.hex()[:SPACE_CHARS]}{path}"
+
+
+Handler = Callable[[Visit], Awaitable[web.StreamResponse]]
+
+
+class Book:
+    """Adds handlers to an app, each behind the door that fits it."""
+
+    def __init__(self, app: web.Application, pages: Pages) -> None:
+        self._app = app
+        self._pages = pages
+
+    def anyone(self, method: str, path: str, handler: Handler) -> None:
+        """Add a page that is shown before anybody said their name."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await handler(await self._pages.visit(request))
+
+        self._app.router.add_route(method, path, handle)
+
+    def someone(self, method: str, path: str, handler: Handler) -> None:
+        """Add a page that needs somebody: the others are asked for their name, or their passphrase, first."""
+
+        async def guarded(visit: Visit) -> web.StreamResponse:
+            if not visit.node.is_ready:
+                return visit.go("/unlock" if keyring.exists(visit.node.folder) else "/welcome")
+            return await handler(visit)
+
+        self.anyone(method, path, guarded)
+
+    def member(self, method: str, path: str, handler: Handler) -> None:
+        """Add a page of a space, below `/s/{space}`; who is not let in yet waits first."""
+
+        async def guarded(visit: Visit) -> web.StreamResponse:
+            if visit.here.state != "member":
+                return visit.go(visit.url("/waiting"))
+            return await handler(visit)
+
+        self.someone(method, "/s/{space}" + path, guarded)
