@@ -4,6 +4,7 @@ A `Laptop` is asked over its JSON API, as the command line does. Nothing sleeps 
 and again until something holds, and fails with what it saw last once the deadline has passed.
 """
 
+import asyncio
 import contextlib
 import os
 import shutil
@@ -13,11 +14,17 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from crdt.change import Change
+from node.config import Config
+from node.domain.posts import WritePost
+from node.ingest.spaces import Space
+from node.runtime import Node, now_ms
 from ui.client import API_FILE, call
+from ui.operations import perform
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "/ip4/127.0.0.1/tcp/{port}"
@@ -273,6 +280,53 @@ def room_at(folder: Path) -> Iterator[Room]:
             os.environ["COMMONS_STATE_DIR"] = before
     complaints = [laptop.complaints() for laptop in room.laptops]
     assert not any("Traceback" in text or "ERROR" in text for text in complaints), "\n".join(complaints)
+
+
+# -- folders without a process ----------------------------------------------------------------------------------------
+
+
+def in_folder(folder: Path, work: Callable[[Node], Awaitable[T]], clock_ms: Callable[[], int] = now_ms) -> T:
+    """Open a closed folder in this process, without a network, and do something with its node."""
+
+    async def run() -> T:
+        node = Node(folder, Config(discovery=False), clock_ms)
+        await node.open()
+        try:
+            return await work(node)
+        finally:
+            await node.close()
+
+    return asyncio.run(run())
+
+
+def asked(
+    folder: Path, *operations: tuple[str, dict[str, Any]], clock_ms: Callable[[], int] = now_ms
+) -> list[dict[str, Any]]:
+    """Open a closed folder, perform some operations, and close it."""
+
+    async def work(node: Node) -> list[dict[str, Any]]:
+        return [await perform(node, name, given) for name, given in operations]
+
+    return in_folder(folder, work, clock_ms)
+
+
+def only_space(node: Node) -> Space:
+    """Return a node's only space."""
+    (space,) = node.road.spaces.values()
+    return space
+
+
+def fill(folder: Path, count: int) -> None:
+    """Write many posts at once into a closed folder."""
+
+    def posts() -> Generator[WritePost, Change, None]:
+        for number in range(count):
+            yield WritePost(f"Filled in as {number}", None, None, [])
+
+    async def work(node: Node) -> None:
+        await node.road.submit_all(only_space(node), posts())
+
+    in_folder(folder, work)
 
 
 def copied(laptop: Laptop, to: Path) -> Path:

@@ -1,18 +1,15 @@
 """Two and more real nodes, each a process of its own: what one writes, the other reads, whenever they meet."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import Laptop, Room, room_at, same, until
+from processes import Laptop, Room, asked, room_at, same, until
 
 from identity.errors import CommonsError, Refused
 from identity.links import LINK_PREFIX
-from node.config import Config
-from node.runtime import Node, now_ms
-from ui.operations import perform
+from node.runtime import now_ms
 
 DAY_MS = 86_400_000
 
@@ -254,24 +251,14 @@ def test_a_withdrawn_invitation_lets_nobody_in(room: Room) -> None:
         amina.call("withdraw", space="-", key=made["key"])
 
 
-def folder_asked(folder: Path, clock_ms: Callable[[], int], *asked: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Open a folder under another clock, ask something of it, and close it."""
-
-    async def run() -> list[dict[str, Any]]:
-        node = Node(folder, Config(discovery=False), clock_ms)
-        await node.open()
-        try:
-            return [await perform(node, name, given) for name, given in asked]
-        finally:
-            await node.close()
-
-    return asyncio.run(run())
+def two_days_ago() -> int:
+    return now_ms() - 2 * DAY_MS
 
 
 def expired_link(folder: Path) -> str:
     """Return an invitation that was made two days ago, for one day."""
-    asked = (("init", {"name": "Amina"}), ("found", {"name": "Garden"}), ("invite", {"space": "-", "days": 1}))
-    link: str = folder_asked(folder, lambda: now_ms() - 2 * DAY_MS, *asked)[-1]["link"]
+    operations = (("init", {"name": "Amina"}), ("found", {"name": "Garden"}), ("invite", {"space": "-", "days": 1}))
+    link: str = asked(folder, *operations, clock_ms=two_days_ago)[-1]["link"]
     return link
 
 
@@ -287,8 +274,7 @@ def test_an_expired_invitation_says_so(room: Room) -> None:
 
 def test_a_slow_clock_of_the_newcomer_does_not_revive_an_expired_invitation(room: Room) -> None:
     link = expired_link(room.folder / "Amina")
-    late = lambda: now_ms() - 2 * DAY_MS  # noqa: E731 - the newcomer's clock
-    folder_asked(room.folder / "Bo", late, ("init", {"name": "Bo"}), ("join", {"link": link}))
+    asked(room.folder / "Bo", ("init", {"name": "Bo"}), ("join", {"link": link}), clock_ms=two_days_ago)
     amina, bo = room.laptop("Amina").open(), room.laptop("Bo").open()
 
     bo.meets(amina)
@@ -305,7 +291,7 @@ def test_an_altered_invitation_says_so(pair: list[Laptop], damage: Callable[[str
     link = pair[0].invite()
 
     with pytest.raises(CommonsError, match="invite"):
-        folder_asked(tmp_path / "Cem", now_ms, ("init", {"name": "Cem"}), ("join", {"link": damage(link)}))
+        asked(tmp_path / "Cem", ("init", {"name": "Cem"}), ("join", {"link": damage(link)}))
 
 
 def test_a_member_is_told_that_they_are_one(pair: list[Laptop]) -> None:
