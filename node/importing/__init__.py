@@ -1,0 +1,1 @@
+"""Bringing a person's past in from an archive, over the road."""
