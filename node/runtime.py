@@ -20,6 +20,7 @@ from identity.keys import short
 from identity.links import read_link
 from node.config import Config
 from node.domain.area import read_command, require, wire_fields
+from node.importing.jobs import Imports
 from node.ingest import belonging
 from node.ingest.belonging import Self, found_space, knock
 from node.ingest.hints import Hints
@@ -66,6 +67,7 @@ class Node:
         self.transport: Transport | None = None
         self.discovery: Discovery | None = None
         self.wants_network = False
+        self.imports = Imports()
         self._topics: set[str] = set()
         self._closed = False
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
@@ -159,6 +161,7 @@ class Node:
 
     async def close(self) -> None:
         """Stop everything; what was acknowledged is on disk."""
+        await self.imports.close()
         if self._closed:
             return
         self._closed = True
