@@ -103,11 +103,16 @@ def _add_upkeep(add: Add) -> None:
         "Write everything you can read in a space to a file of JSON Lines.",
         _SPACE,
         (("file",), {"type": Path, "help": "where to write"}),
+        (("--raw",), {"action": "store_true", "help": "also every signed change, for whoever wants to verify them"}),
     )
     add("status", "Say how the node is.")
     add("verify", "Check every signature and fold anew, and print the digests.", _SPACE)
     add("rebuild", "Make everything that is shown anew from the log.", _SPACE)
-    add("doctor", "Look for what is wrong with the folder, and say the way out.")
+    add(
+        "doctor",
+        "Look for what is wrong with the folder, and say the way out.",
+        (("--salvage",), {"action": "store_true", "help": "put a damaged database aside and keep what can be read"}),
+    )
     add(
         "config",
         "Show or change settings.",
@@ -117,7 +122,9 @@ def _add_upkeep(add: Add) -> None:
         "restore",
         "Put keys back: from the backup file beside them, or from your recovery phrase.",
         (("--backup",), {"action": "store_true", "help": "use keys.backup"}),
-        (("--phrase",), {"action": "store_true", "help": "ask for the 24 words"}),
+        (("--phrase",), {"action": "store_true", "help": "ask for the 24 words; makes new keys for this device"}),
+        (("--name",), {"help": "what people may call you, with --phrase"}),
+        (("--passphrase",), {"action": "store_true", "help": "with --phrase: ask for one that seals the key file"}),
     )
     add(
         "bench",

@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,18 @@ def read_api_file(folder: Path) -> tuple[int, str] | None:
         return int(found["port"]), str(found["token"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_running(folder: Path) -> bool:
+    """Tell whether a node of this folder answers."""
+    running = read_api_file(folder)
+    if running is None:
+        return False
+    try:
+        socket.create_connection(("127.0.0.1", running[0]), TIMEOUT_S).close()
+    except OSError:
+        return False
+    return True
 
 
 async def _opened(folder: Path, name: str, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -29,7 +29,9 @@ def run(options: Options) -> int:
     """Run one command; returns the exit code."""
     logging.basicConfig(level=os.environ.get("COMMONS_LOG", "WARNING"), format="%(levelname)s %(name)s %(message)s")
     options.folder = options.home or settings.default_folder()
-    return _COMMANDS[options.command](options)
+    from ui.commands_data import COMMANDS
+
+    return {**_COMMANDS, **COMMANDS}[options.command](options)
 
 
 def show(options: Options, data: Data, words: str) -> int:

@@ -12,9 +12,12 @@
 | visibility | public (without it), unlisted, followers or direct |
 | hashtags | a list of texts |
 | media | a list of {"path", "type", "alt"}; paths lie below the file's folder |
+| kind | "post", or left out; a line of another kind holds no post |
+| person | who said it; left out unless it is whoever the first line says the export is `by` |
 
-Fields of other names are left out. A line that is no JSON object refuses the whole file with the line's number; an
-object that makes no post is skipped and counted.
+Fields of other names are left out. An export of this program starts with a line that says so (`format`, `by`). A
+line that is no JSON object refuses the whole file with the line's number; an object that makes no post is skipped and
+counted.
 """
 
 import json
@@ -47,6 +50,7 @@ from node.archives.posts import (
 )
 
 MAX_LINE_BYTES = 4 * 1024 * 1024
+_OWN_FORMAT = "commons/export/"
 _VISIBILITIES: dict[str, Visibility] = {
     "public": "public",
     "unlisted": "unlisted",
@@ -74,11 +78,29 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
                 yield _parse(raw, path, number)
 
 
+def read_owner(path: Path) -> str | None:
+    """Return whose export a file is, if its first line says so.
+
+    Raises:
+        Refused: if the first line cannot be read.
+    """
+    head = next(read_lines(path), {})
+    owner = head.get("by")
+    return owner if is_head(head) and isinstance(owner, str) else None
+
+
+def is_head(fields: dict[str, Any]) -> bool:
+    """Tell the first line of an export of this program."""
+    return isinstance(fields.get("format"), str) and fields["format"].startswith(_OWN_FORMAT)
+
+
 def read_line(fields: dict[str, Any], context: Context) -> ArchivedPost | Reason:
     """Return the post that a line's object holds, or why it holds none."""
     visibility = _visibility(fields.get("visibility"))
-    if visibility is None:
+    if visibility is None or fields.get("kind", "post") != "post" or is_head(fields):
         return Reason.NO_POST
+    if context.owner is not None and fields.get("person") not in (None, context.owner):
+        return Reason.OTHER_AUTHOR
     if visibility == "direct" and not context.include_direct:
         return Reason.DIRECT
     published_ms = read_time(fields.get("published"))

@@ -24,7 +24,8 @@ from node.archives.containers import (
     open_file,
     shown,
 )
-from node.archives.jsonlines import read_line, read_lines
+from node.archives.jsonlines import is_head, read_line, read_lines
+from node.archives.jsonlines import read_owner as read_exporter
 from node.archives.jsonstream import ENTRY_KEYS, JsonDocument
 from node.archives.mastodon import Export, find_file, read_owner
 from node.archives.posts import ArchivedPost, Reason, Summary
@@ -164,7 +165,7 @@ def _lines(container: Container, path: Path, include_direct: bool) -> Archive:
     def find_media(name: str) -> tuple[int, Callable[[int], bytes]] | None:
         return find_file(container, [name])
 
-    context = Context(None, find_media, include_direct)
+    context = Context(read_exporter(path), find_media, include_direct)
     return Archive(container, lambda: (read_line(fields, context) for fields in read_lines(path)))
 
 
@@ -221,7 +222,7 @@ def _is_lines(path: Path) -> bool:
         first = json.loads(start.split(b"\n", 1)[0])
     except (ValueError, RecursionError):
         return False  # a document that is laid out over many lines, or one long line
-    return isinstance(first, dict) and "text" in first and "type" not in first
+    return isinstance(first, dict) and (is_head(first) or ("text" in first and "type" not in first))
 
 
 def _check_size(size: int, label: str) -> None:
