@@ -66,8 +66,11 @@ class Keeper(Protocol):
     def spaces(self) -> Mapping[bytes, e.SpaceView]:
         """The node's spaces by id."""
 
-    async def deliver(self, space: bytes, data: bytes, peer: bytes) -> Stored:
-        """Store an encoded batch."""
+    def prepare(self, space: bytes, data: bytes) -> Any:
+        """Do all for an encoded batch that can be done while an earlier one is being stored."""
+
+    async def deliver(self, space: bytes, prepared: Any, peer: bytes) -> Stored:
+        """Store a prepared batch."""
 
     async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
         """Store a newcomer's knock."""
@@ -107,6 +110,7 @@ class Running:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     behind: bool = False
     trusted: bool = False
+    storing: asyncio.Task[None] | None = None
 
 
 Said = Callable[[bytes, str], Awaitable[None] | None]
@@ -229,7 +233,7 @@ class Syncer:
 
     # -- effects ----------------------------------------------------------------------------------------------------
 
-    def _start(self, running: Running, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, running: Running, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         async def run() -> None:
             try:
                 await work
@@ -241,6 +245,7 @@ class Syncer:
         running.tasks.add(task)
         task.add_done_callback(running.tasks.discard)
         task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
+        return task
 
     async def _carry_out(self, running: Running, effects: Sequence[e.Effect]) -> None:
         queue = list(effects)
@@ -251,18 +256,40 @@ class Syncer:
                     await running.link.send(frame)
                 case e.Load():
                     self._start(running, self._load(running, effect))
+                case e.Deliver(space, data, int()):
+                    prepared = self.keeper.prepare(space, data)
+                    await self._all_stored(running)
+                    running.storing = self._start(running, self._store_wanted(running, effect, prepared))
                 case _:
+                    await self._all_stored(running)
                     queue[:0] = await self._do(running, effect)
+
+    async def _all_stored(self, running: Running) -> None:
+        """Wait until what is being stored is on disk: one batch may be stored while the next is being read."""
+        task = running.storing
+        if task is not None and task is not asyncio.current_task():
+            await task
+
+    async def _store_wanted(self, running: Running, effect: e.Deliver, prepared: Any) -> None:
+        for answer in await self._store(running, effect, prepared):
+            if isinstance(answer, e.Send):
+                await running.link.send(answer.frame)
+            else:
+                self._note(answer, running.session.peer)
+
+    async def _store(self, running: Running, effect: e.Deliver, prepared: Any) -> list[e.Effect]:
+        session = running.session
+        stored = await self.keeper.deliver(effect.space, prepared, session.peer)
+        for author in stored.proven:
+            await self._tell_proof(effect.space, author)
+        effects = session.look_back(effect.space, stored.branches)
+        return effects + session.stored(effect.space, effect.request, stored.last_seqs, stored.gaps)
 
     async def _do(self, running: Running, effect: e.Effect) -> list[e.Effect]:
         session, keeper = running.session, self.keeper
         match effect:
-            case e.Deliver(space, data, request):
-                stored = await keeper.deliver(space, data, session.peer)
-                for author in stored.proven:
-                    await self._tell_proof(space, author)
-                effects = session.look_back(space, stored.branches)
-                return effects + session.stored(space, request, stored.last_seqs, stored.gaps)
+            case e.Deliver(space, data):
+                return await self._store(running, effect, keeper.prepare(space, data))
             case e.Finish(space, request):
                 effects = session.finished(space, request)
                 if not session.channels[space].wanted:
