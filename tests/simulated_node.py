@@ -214,8 +214,10 @@ class SimNode:
 
     # -- node.net.syncer.Keeper --------------------------------------------------------------------------------------
 
-    async def deliver(self, space: bytes, data: bytes, peer: bytes) -> Stored:
-        batch = decode_batch(data, space)
+    def prepare(self, space: bytes, data: bytes) -> Batch:
+        return decode_batch(data, space)
+
+    async def deliver(self, space: bytes, batch: Batch, peer: bytes) -> Stored:
         verdict = await self.receive(self.spaces[space], batch, peer)
         assert not verdict.forks, "an honest log shows as forked"
         return Stored({change.header.author: change.header.seq for change in batch.changes}, verdict.gaps)

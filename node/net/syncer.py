@@ -116,6 +116,7 @@ class Running:
 Said = Callable[[bytes, str], Awaitable[None] | None]
 
 
+    serving: asyncio.Lock = field(default_factory=asyncio.Lock)
 class Syncer:
     """All sessions of a node."""
 
@@ -345,3 +346,7 @@ class Syncer:
         if not rest:
             del running.cursors[load.request]
         await self._carry_out(running, running.session.loaded(load.request, data, done=not rest))
+        async with running.serving:  # one after another: a portion that waits for room is not overtaken by the next
+            await self._load_next(running, load)
+
+    async def _load_next(self, running: Running, load: e.Load) -> None:
