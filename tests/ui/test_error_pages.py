@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
-from identity.errors import Refused
+from identity.errors import Refused, StoreError
 from ui.assets import Assets
 from ui.error_pages import error_pages
 from ui.guards import add_headers
@@ -25,6 +25,10 @@ async def break_down(_: web.Request) -> web.Response:
     raise RuntimeError(SECRET_WORDS)
 
 
+async def fill_up(_: web.Request) -> web.Response:
+    raise StoreError("the disk is full: nothing new can be kept until there is room; what is here is safe")
+
+
 async def move(_: web.Request) -> web.Response:
     raise web.HTTPSeeOther("/elsewhere")
 
@@ -37,7 +41,13 @@ async def forbid(_: web.Request) -> web.Response:
 async def client() -> AsyncIterator[TestClient[Any, Any]]:
     app = web.Application(middlewares=[error_pages(Templates(Assets.read(), lambda: 0), "/home")])
     app.on_response_prepare.append(add_headers)
-    for path, handler in (("refuse", refuse), ("break", break_down), ("move", move), ("forbid", forbid)):
+    for path, handler in (
+        ("refuse", refuse),
+        ("break", break_down),
+        ("fill", fill_up),
+        ("move", move),
+        ("forbid", forbid),
+    ):
         app.router.add_get(f"/{path}", handler)
     app.router.add_get("/api/break", forbid)
     async with TestClient(TestServer(app)) as running:
@@ -98,3 +108,11 @@ async def test_an_error_speaks_the_browsers_language(client: TestClient[Any, Any
     answer = await client.get("/nowhere", headers={"Accept-Language": "ar"})
 
     assert 'dir="rtl"' in await answer.text()
+
+
+async def test_what_this_machine_cannot_do_is_said_with_the_way_out(client: TestClient[Any, Any]) -> None:
+    answer = await client.get("/fill")
+    text = await answer.text()
+
+    assert answer.status == 503
+    assert "The disk is full: nothing new can be kept until there is room; what is here is safe." in text

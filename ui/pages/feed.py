@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from identity.errors import Refused
+from identity.errors import CommonsError, Refused
 from node.domain.posts import WritePost
 from node.ingest import writing
 from node.store import queries
@@ -15,7 +15,7 @@ from ui.live import feed_place
 from ui.operations import as_id
 from ui.pages.frame import page, space_head
 from ui.pages.rows import composer, place_of, post_view, waiting_posts, waiting_view
-from ui.pages.visit import Book, Seen, Visit, sentence
+from ui.pages.visit import NOT_DONE, Book, Seen, Visit, status_of
 from ui.views import FeedView, PersonRef, PersonView, PostView
 
 PAGE_SIZE = 30
@@ -42,8 +42,8 @@ async def share(visit: Visit) -> web.Response:
     text = form.get("text", "")
     try:
         await say(visit, text, None)
-    except Refused as refusal:
-        return await show_feed(visit, typed=text, error=sentence(refusal))
+    except NOT_DONE as error:
+        return await show_feed(visit, typed=text, error=error)
     visit.pages.flash(visit.session).shared = feed_place(visit.here)
     return visit.go(visit.url())
 
@@ -75,7 +75,7 @@ async def undo(visit: Visit) -> web.Response:
     return visit.go(onward, visit.gettext("Taken back. Nobody has seen it, and the words are in the field again."))
 
 
-async def show_feed(visit: Visit, typed: str | None = None, error: str = "") -> web.Response:
+async def show_feed(visit: Visit, typed: str | None = None, error: CommonsError | None = None) -> web.Response:
     """Answer with the feed; with an error it is the form come back."""
     space = visit.here
     before = read_cursor(visit.request.query.get("before"))
@@ -91,7 +91,7 @@ async def show_feed(visit: Visit, typed: str | None = None, error: str = "") -> 
         "here": await who_is_here(visit),
         "arrived": await what_arrived(visit),
     }
-    return await page(visit, "feed", "feed.html", context, 422 if error else 200)
+    return await page(visit, "feed", "feed.html", context, status_of(error))
 
 
 async def _seen(visit: Visit, newest: int, *, is_first_page: bool) -> Seen:
@@ -145,7 +145,8 @@ async def what_arrived(visit: Visit) -> tuple[tuple[str, int], ...]:
     """Return what came in since yesterday, in words with numbers."""
     space, since = visit.here, visit.node.clock_ms() - DAY_MS
     posts = await visit.node.database.read(lambda db: queries.count_since(db, space.index.no, since))
-    people = sum(grants[0].since_ms >= since for grants in space.law.members().values())
+    members = space.law.members().items()
+    people = sum(grants[0].since_ms >= since for person, grants in members if not visit.node.road.is_me(person))
     told = ((visit.gettext("Posts since yesterday"), posts), (visit.gettext("New people"), people))
     return tuple((words, count) for words, count in told if count)
 

@@ -16,6 +16,7 @@ from node.store import queries
 from node.store.log import Stored
 from node.store.queries import ChangeLine
 from ui.api_upkeep import CLASSES
+from ui.markup import tame
 from ui.operations import as_id
 from ui.pages.frame import page, space_head
 from ui.pages.visit import Book, Visit, space_url
@@ -142,7 +143,7 @@ def _row(visit: Visit, line: ChangeLine, stored: Stored, names: Mapping[bytes, s
 def _kind(line: ChangeLine, opened: Opened) -> str:
     if opened.command is not None:
         return str(opened.command.kind)
-    return str(opened.body[0])[:40] if opened.body else CLASSES[line.klass]
+    return tame(str(opened.body[0]))[:40] if opened.body else CLASSES[line.klass]
 
 
 def _summary(visit: Visit, opened: Opened, names: Mapping[bytes, str]) -> str:
@@ -231,7 +232,7 @@ def _in_words(visit: Visit, value: Any, names: Mapping[bytes, str]) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return value if len(value) <= MAX_VALUE_CHARS else value[:MAX_VALUE_CHARS] + " …"
+        return tame(value if len(value) <= MAX_VALUE_CHARS else value[:MAX_VALUE_CHARS] + " …")
     if isinstance(value, bytes):
         if value in names:
             return f"{names[value]} ({to_did(value)})"

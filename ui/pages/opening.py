@@ -10,7 +10,7 @@ from identity.tickets import check_expiry
 from node.ingest import writing
 from ui.live import PATH as LIVE_PATH
 from ui.operations import perform
-from ui.pages.visit import Book, Visit, clean_name, sentence, space_url
+from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, space_url, status_of
 from ui.views import FormView, InviteOffer, NavItem, PersonRef, WaitingView
 
 WELCOME, UNLOCK, BEGIN, JOIN = "/welcome", "/unlock", "/begin", "/join"
@@ -110,10 +110,10 @@ async def begin(visit: Visit) -> web.Response:
     return await _show_begin(visit, FormView(BEGIN))
 
 
-async def _show_begin(visit: Visit, form: FormView) -> web.Response:
+async def _show_begin(visit: Visit, form: FormView, status: int = 422) -> web.Response:
     back_url = visit.url() if visit.space is not None else ""
     context = {"form": form, "me": await _me(visit), "join_url": JOIN, "back_url": back_url}
-    return visit.render("found.html", context, 422 if form.errors else 200)
+    return visit.render("found.html", context, status if form.errors else 200)
 
 
 async def found(visit: Visit) -> web.Response:
@@ -126,8 +126,8 @@ async def found(visit: Visit) -> web.Response:
         return await _show_begin(visit, FormView(BEGIN, values, {"description": words}))
     try:
         space = await visit.node.found(values["name"])
-    except Refused as refusal:
-        return await _show_begin(visit, FormView(BEGIN, values, {"name": sentence(refusal)}))
+    except NOT_DONE as error:
+        return await _show_begin(visit, FormView(BEGIN, values, {"name": sentence(error)}), status_of(error))
     if purpose:
         await writing.edit_page(visit.node.road, space, purpose, "")
     words = visit.gettext("%(space)s is founded. Say hello, or invite the first neighbour.")

@@ -8,17 +8,16 @@ from aiohttp import web
 
 from crdt.document import Document
 from crdt.guard import AdmittedEdit
-from identity.errors import Refused
 from node.domain.area import Fact
 from node.domain.documents import page_id
 from node.ingest import writing
 from ui.markup import Difference, differences, rendered
 from ui.operations import perform
 from ui.pages.frame import page, space_head
-from ui.pages.visit import Book, Visit, clean_name, sentence
+from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
 from ui.views import FormView, PageView, RevisionView
 
-SAME_SAVE_MS = 2_000
+SAME_SAVE_MS = 250
 """Edits of one person that lie closer together came of one press of the button."""
 
 
@@ -89,8 +88,9 @@ async def save(visit: Visit) -> web.Response:
     given = {"space": visit.here.id.hex(), "title": values["title"], "body": values["text"], "heads": values["base"]}
     try:
         done = await perform(visit.node, "edit_page", given)
-    except Refused as refusal:
-        return await _show(visit, "edit", FormView(visit.url("/page/edit"), values, {"": sentence(refusal)}))
+    except NOT_DONE as error:
+        form = FormView(visit.url("/page/edit"), values, {"": sentence(error)})
+        return await _show(visit, "edit", form, status_of(error))
     visit.pages.flash(visit.session).shared = draft_place(visit)
     saved = visit.gettext("The page is saved. Its earlier versions stay.")
     return visit.go(visit.url("/page"), saved if done["edits"] else visit.gettext("Nothing was changed."))
@@ -120,7 +120,7 @@ async def restore(visit: Visit) -> web.Response:
 
 
 async def _show(
-    visit: Visit, face: Literal["view", "edit", "history", "compare"], form: FormView | None = None
+    visit: Visit, face: Literal["view", "edit", "history", "compare"], form: FormView | None = None, status: int = 200
 ) -> web.Response:
     document, brought = await writing.open_document(visit.node.road, visit.here, page_id())
     saved = revisions_of(document, brought)
@@ -145,7 +145,7 @@ async def _show(
             is_saved=visit.told().shared == draft_place(visit),
         ),
     }
-    return await page(visit, "page", "page.html", context, 422 if form is not None and form.errors else 200)
+    return await page(visit, "page", "page.html", context, status)
 
 
 def _wanted(visit: Visit, saved: Sequence[Revision]) -> int:

@@ -7,6 +7,7 @@ from functools import lru_cache
 import msgpack
 from markupsafe import Markup
 
+from identity.errors import CommonsError
 from identity.keys import to_did
 from node.domain.area import read_command
 from node.domain.posts import WritePost
@@ -15,7 +16,7 @@ from node.store.pending import PendingRow
 from node.store.queries import PostLine
 from ui.live import thread_place
 from ui.markup import rendered
-from ui.pages.visit import Visit, clean_name
+from ui.pages.visit import Visit, clean_name, sentence
 from ui.views import ComposerView, FormView, ImportedFrom, PersonRef, PostActions, PostView
 
 CLOCK_SLACK_MS = 2 * 60 * 1000
@@ -134,11 +135,15 @@ def place_of(command: WritePost, feed: str) -> str:
     return feed if command.thread is None else thread_place(command.thread)
 
 
-async def composer(visit: Visit, place: str, action: str, typed: str | None = None, error: str = "") -> ComposerView:
+async def composer(
+    visit: Visit, place: str, action: str, typed: str | None = None, error: CommonsError | None = None
+) -> ComposerView:
     """Return where one writes in this space, with the words that were refused or came back, if any."""
     told = visit.told()
     returned = told.returned[1] if told.returned and told.returned[0] == place else ""
-    form = FormView(action, {"text": typed if typed is not None else returned}, {"text": error} if error else {})
+    form = FormView(
+        action, {"text": typed if typed is not None else returned}, {"text": sentence(error)} if error else {}
+    )
     return ComposerView(
         form=form,
         place=place,

@@ -7,7 +7,6 @@ from typing import Any
 from aiohttp import web
 from babel import Locale
 
-from identity.errors import Refused
 from identity.keys import to_did
 from identity.phrase import write_phrase
 from node.domain.documents import allow_profile
@@ -19,7 +18,7 @@ from ui.locales import languages
 from ui.operations import table
 from ui.pages.frame import page
 from ui.pages.people import connected_people, device_view, person_view, profile_fields
-from ui.pages.visit import Book, Visit, clean_name, sentence
+from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
 from ui.views import FormView, PersonRef, PersonView, Safety
 
 HERE = "/settings"
@@ -46,7 +45,7 @@ def _spaces(visit: Visit) -> list[Space]:
     return [space for space in visit.node.road.spaces.values() if space.state == "member"]
 
 
-async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = None) -> web.Response:
+async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = None, status: int = 200) -> web.Response:
     """Answer with the settings; a form that was refused stands in the place of its own."""
     keyring = visit.node.keyring
     is_locked = keyring is not None and keyring.is_locked
@@ -77,7 +76,7 @@ async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = N
         "folder": str(visit.node.folder),
         "version": VERSION,
     }
-    return await page(visit, "settings", "settings.html", context, 422 if wrong is not None else 200)
+    return await page(visit, "settings", "settings.html", context, status)
 
 
 def _if_served(visit: Visit, path: str) -> str:
@@ -120,8 +119,9 @@ async def identity(visit: Visit) -> web.Response:
         await visit.node.database.transaction(lambda db: queries.keep_setting(db, "my name", values["name"]))
         for space in _spaces(visit):
             await writing.edit_profile(visit.node.road, space, values)
-    except Refused as refusal:
-        return await _show(visit, wrong=FormView(f"{HERE}/identity", values, {"name": sentence(refusal)}))
+    except NOT_DONE as error:
+        wrong = FormView(f"{HERE}/identity", values, {"name": sentence(error)})
+        return await _show(visit, wrong=wrong, status=status_of(error))
     return visit.go(f"{HERE}#identity", visit.gettext("Saved. The people of your spaces will see it."))
 
 
@@ -151,12 +151,13 @@ async def passphrase(visit: Visit) -> web.Response:
     keyring = visit.node.keyring
     if keyring is None or new != again:
         words = visit.gettext("The two are not the same. Type the passphrase once more, in both fields.")
-        return await _show(visit, wrong=FormView(f"{HERE}/passphrase", {}, {"again": words}))
+        return await _show(visit, wrong=FormView(f"{HERE}/passphrase", {}, {"again": words}), status=422)
     try:
         await asyncio.to_thread(keyring.change_passphrase, old if keyring.is_locked else None, new or None)
-    except Refused as refusal:
+    except NOT_DONE as error:
         # What is typed into these fields is never sent back.
-        return await _show(visit, wrong=FormView(f"{HERE}/passphrase", {}, {"": sentence(refusal)}))
+        wrong = FormView(f"{HERE}/passphrase", {}, {"": sentence(error)})
+        return await _show(visit, wrong=wrong, status=status_of(error))
     if not new:
         return visit.go(f"{HERE}#passphrase", visit.gettext("The lock is gone. Your key file is only private now."))
     return visit.go(

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from identity.errors import Refused
+from identity.errors import CommonsError, Refused
 from node.ingest import writing
 from node.store import queries
 from node.store.queries import PostLine
@@ -15,7 +15,7 @@ from ui.operations import as_id, perform
 from ui.pages.feed import myself, say
 from ui.pages.frame import page, space_head
 from ui.pages.rows import composer, nested, post_url, post_view, waiting_posts, waiting_view
-from ui.pages.visit import Book, Visit, sentence
+from ui.pages.visit import NOT_DONE, Book, Visit, sentence, status_of
 from ui.views import FormView, RevisionView, ThreadView
 
 
@@ -52,13 +52,15 @@ async def reply(visit: Visit) -> web.Response:
     text = (await visit.form()).get("text", "")
     try:
         await say(visit, text, line.id)
-    except Refused as refusal:
-        return await show_thread(visit, line, typed=text, error=sentence(refusal))
+    except NOT_DONE as error:
+        return await show_thread(visit, line, typed=text, error=error)
     visit.pages.flash(visit.session).shared = thread_place(line.thread or line.id)
     return visit.go(visit.url(f"/posts/{(line.thread or line.id).hex()}"))
 
 
-async def show_thread(visit: Visit, line: PostLine, typed: str | None = None, error: str = "") -> web.Response:
+async def show_thread(
+    visit: Visit, line: PostLine, typed: str | None = None, error: CommonsError | None = None
+) -> web.Response:
     """Answer with the thread that a post is in."""
     first = line
     if line.thread is not None:
@@ -80,7 +82,7 @@ async def show_thread(visit: Visit, line: PostLine, typed: str | None = None, er
         whole_url=visit.url(f"/posts/{first.id.hex()}"),
     )
     context = {"space": await space_head(visit, ""), "thread": view}
-    return await page(visit, "thread", "thread.html", context, 422 if error else 200)
+    return await page(visit, "thread", "thread.html", context, status_of(error))
 
 
 # -- editing ----------------------------------------------------------------------------------------------------------
@@ -94,15 +96,15 @@ async def edit(visit: Visit) -> web.Response:
     return await _show_edit(visit, line, line.text)
 
 
-async def _show_edit(visit: Visit, line: PostLine, text: str, error: str = "") -> web.Response:
-    errors = {"text": error} if error else {}
+async def _show_edit(visit: Visit, line: PostLine, text: str, error: CommonsError | None = None) -> web.Response:
+    errors = {"text": sentence(error)} if error else {}
     context: dict[str, Any] = {
         "space": await space_head(visit, ""),
         "form": FormView(visit.url(f"/posts/{line.id.hex()}/edit"), {"text": text}, errors),
         "draft": f"edit:{line.id.hex()}",
         "back_url": post_url(visit, line),
     }
-    return await page(visit, "edit", "edit.html", context, 422 if error else 200)
+    return await page(visit, "edit", "edit.html", context, status_of(error))
 
 
 async def save(visit: Visit) -> web.Response:
@@ -111,8 +113,8 @@ async def save(visit: Visit) -> web.Response:
     text = (await visit.form()).get("text", "")
     try:
         await perform(visit.node, "edit", {"post": line.id.hex(), "text": text})
-    except Refused as refusal:
-        return await _show_edit(visit, line, text, sentence(refusal))
+    except NOT_DONE as error:
+        return await _show_edit(visit, line, text, error)
     visit.pages.flash(visit.session).shared = f"edit:{line.id.hex()}"
     return visit.go(post_url(visit, line), visit.gettext("The change is saved. The earlier words stay in its history."))
 

@@ -1,6 +1,7 @@
 """What a page's handler works with: the node, who asks, in which space and language, and how to answer."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from typing import Any
 from aiohttp import web
 
 from identity import keyring
-from identity.errors import CommonsError
+from identity.errors import CommonsError, Refused, StoreError
 from identity.keys import to_did
 from node.ingest.spaces import Space
 from node.runtime import Node
@@ -33,6 +34,9 @@ LIVE_HEADER = "X-Live"
 
 PREFERENCES = ("theme", "language", "shortcuts")
 _HTML = "text/html"
+
+NOT_DONE = (Refused, StoreError)
+"""What a form is shown again for, with what was typed into it."""
 
 
 @dataclass(slots=True)
@@ -173,7 +177,8 @@ class Pages:
         self._seen[space.id] = fresh
         if fresh.now != seen.now or now_ms - seen.now_ms > VISIT_GAP_MS:
             kept = json.dumps([fresh.before, fresh.before_ms, fresh.now, fresh.now_ms])
-            await self.node.database.transaction(lambda db: queries.keep_setting(db, _seen_name(space), kept))
+            with contextlib.suppress(StoreError):  # on a full disk one can still read
+                await self.node.database.transaction(lambda db: queries.keep_setting(db, _seen_name(space), kept))
         return fresh
 
 
@@ -190,6 +195,13 @@ def _bound(kept: dict[bytes, Any]) -> None:
 def clean_name(name: str, limit: int = MAX_NAME_CHARS) -> str:
     """Return a name as it may stand in a line of ours: one line, of a bearable length, nothing that turns text."""
     return " ".join(tame(name).split())[:limit]
+
+
+def status_of(error: CommonsError | None) -> int:
+    """Return the status of a page whose form came back: whose turn it is, the member's or this machine's."""
+    if error is None:
+        return 200
+    return 503 if isinstance(error, StoreError) else 422
 
 
 def sentence(error: CommonsError) -> str:

@@ -1,0 +1,82 @@
+"""Other members of a space for tests of pages: real keys, real tickets, real changes that come down the road."""
+
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from crdt.batch import Batch
+from crdt.change import Change, Header, encode_body, make
+from crdt.document import Document
+from identity.certificates import certify
+from identity.keys import SigningKey
+from identity.links import read_link
+from identity.tickets import Offer, prove
+from node.domain.area import wire_fields
+from node.domain.documents import EditDocument, blank, page_id, profile_id
+from node.domain.law.membership import JoinSpace
+from node.domain.posts import WritePost
+from node.ingest.belonging import answer_knocks, invite
+from node.ingest.spaces import Space
+from node.runtime import Node
+
+
+@dataclass
+class Member:
+    """Somebody else, who writes into a node's space from afar."""
+
+    node: Node
+    space: Space
+    root: SigningKey
+    device: SigningKey
+    documents: dict[bytes, Document] = field(default_factory=dict)
+
+    @classmethod
+    async def join(cls, node: Node, space: Space, name: str, seed: int = 1) -> Self:
+        """Let a new member in by a ticket, and have them say their name."""
+        one = cls(node, space, SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 100]) * 32))
+        expires = node.clock_ms() + 86_400_000
+        offer = Offer(space.id, space.name, "Inês", expires, space.secrets.discovery)
+        _, link = await invite(node.road, space, offer)
+        invitation = read_link(link)
+        certificate = certify(one.root, one.device.public, 0, node.clock_ms())
+        proof = prove(invitation, one.device.public, one.root.public)
+        await one.say(JoinSpace(invitation.terms, invitation.signature, proof, one.root.public, certificate))
+        await answer_knocks(node.road, node.me, space)
+        if name:
+            await one.rename(name)
+        return one
+
+    async def say(self, command: Any, time_ms: int | None = None) -> Change:
+        """Sign a command and hand it to the node, as a peer does."""
+        space, klass = self.space, command.klass
+        secret = space.secrets.knock() if isinstance(command, JoinSpace) else space.secret_for(klass)
+        mine = space.history.logs.get(self.device.public)
+        head = mine.head if mine else b""
+        deps = space.history.next_deps(self.device.public, 32) if mine else ()
+        time = time_ms if time_ms is not None else self.node.clock_ms()
+        header = Header(space.id, self.device.public, mine.seq + 1 if mine else 1, head, deps, time, klass, b"", b"", 0)
+        change = make(header, encode_body(command.kind, wire_fields(command)), self.device, secret)
+        await self.node.road.receive(space, Batch([change], {}), self.device.public)
+        return change
+
+    async def write(
+        self, text: str, to: bytes | None = None, thread: bytes | None = None, at: int | None = None
+    ) -> bytes:
+        """Write a post, or answer one; returns its id."""
+        return (await self.say(WritePost(text, thread or to, to, []), at)).id
+
+    def _document(self, id_: bytes) -> Document:
+        return self.documents.setdefault(id_, blank(id_, self.device.public))
+
+    async def rename(self, name: str, about: str = "") -> None:
+        """Say one's name in this space."""
+        document = self._document(profile_id(self.root.public))
+        edit = document.put_fields({"name": name, "about": about} if about else {"name": name})
+        assert edit is not None
+        await self.say(EditDocument(profile_id(self.root.public), edit))
+
+    async def begin_page(self, title: str, body: str) -> None:
+        """Write words of the space's page, knowing of nobody else's."""
+        document = self._document(page_id())
+        first = document.put_fields({"title": title})
+        for edit in [*([first] if first else []), *document.splice_text("body", body)]:
+            await self.say(EditDocument(page_id(), edit))
