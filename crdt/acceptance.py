@@ -127,18 +127,20 @@ class Acceptance:
             self._accept(change, [self._parent(name) for name in names])
 
     def _missing(self, names: Sequence[bytes]) -> tuple[bytes, ...]:
-        return tuple(name for name in names if name not in self._fresh and name not in self.held)
+        fresh, held = self._fresh, self.held
+        return tuple([name for name in names if name not in fresh and name not in held])
 
     def _parent(self, name: bytes) -> Parent:
         return self._fresh.get(name) or self.held[name]
 
     def _accept(self, change: Change, parents: Sequence[Parent]) -> Parent:
-        pasts = self.history.pasts
-        depth = 1 + max((parent.depth for parent in parents), default=0)
-        past = parents[0].past if parents else EMPTY_PAST
-        if any(parent.past != past for parent in parents):
-            past = pasts.join(parent.past for parent in parents)
-        entry = Accepted(change, self.number, depth, past, tuple(parent.number for parent in parents))
+        depth, past, mixed = 0, parents[0].past if parents else EMPTY_PAST, False
+        for parent in parents:
+            depth = max(depth, parent.depth)
+            mixed = mixed or parent.past != past
+        if mixed:
+            past = self.history.pasts.join([parent.past for parent in parents])
+        entry = Accepted(change, self.number, depth + 1, past, tuple([parent.number for parent in parents]))
         self.verdict.accepted.append(entry)
         self.number += 1
         mine = self._fresh[change.id] = self.history.as_parent(entry)

@@ -53,10 +53,14 @@ class Columns(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """Decoded changes in causal order, and for each erased body the change that erased it."""
+    """Decoded changes in causal order, and for each erased body the change that erased it.
+
+    `headers` are the encoded headers, where they are at hand.
+    """
 
     changes: list[Change]
     erasers: dict[bytes, Change]
+    headers: Sequence[bytes] = ()
 
 
 def unbroken(changes: Sequence[Change]) -> list[Change]:
@@ -125,6 +129,7 @@ def decode_batch(data: bytes, space: bytes) -> Batch:
     columns = _read_columns(data)
     state = [[author, seq, prev] for author, seq, prev in columns.logs]
     out: list[Change] = []
+    headers: list[bytes] = []
     erasers: dict[bytes, Change] = {}
     time = 0
     for position, stored in enumerate(columns.bodies):
@@ -148,13 +153,15 @@ def decode_batch(data: bytes, space: bytes) -> Batch:
         if not 0 <= time < 1 << 53 or log[1] == 1 or mark > EDIT or len(deps) > MAX_DEPS or log[2] in deps:
             check_limits(header)
         signature = columns.signatures[64 * position : 64 * position + 64]
-        change = Change(change_id(signature, encode_header(header)), signature, header, body)
+        encoded = encode_header(header)
+        change = Change(change_id(signature, encoded), signature, header, body)
         log[1] += 1
         log[2] = change.id
         out.append(change)
+        headers.append(encoded)
         if eraser is not None:
             erasers[change.id] = eraser
-    return Batch(out, erasers)
+    return Batch(out, erasers, headers)
 
 
 def _read_columns(data: bytes) -> Columns:

@@ -149,8 +149,8 @@ def make(header: Header, plain: bytes, key: SigningKey, secret: bytes | None) ->
     return Change(change_id(signature, encoded), signature, header, body)
 
 
-def open_change(change: Change, secret: bytes | None) -> list[Any]:
-    """Open a change's body into `[kind, fields…]`; `secret` is None for a public one.
+def open_change(change: Change, secret: bytes | None, encoded: bytes | None = None) -> list[Any]:
+    """Open a change's body into `[kind, fields…]`; `secret` is None for a public one, `encoded` its header if at hand.
 
     Raises:
         Malformed: if it does not open with the secret, or holds no body.
@@ -160,7 +160,7 @@ def open_change(change: Change, secret: bytes | None) -> list[Any]:
         raise Malformed("this body was erased")
     if secret is None:
         return decode_body(body)
-    start = header_start(encode_header(header), header.body_size)
+    start = header_start(encoded or encode_header(header), header.body_size)
     return decode_body(open_body(body, secret, header.author, header.seq, start))
 
 

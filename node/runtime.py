@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
@@ -24,6 +25,7 @@ from node.importing.jobs import Imports
 from node.ingest import belonging
 from node.ingest.belonging import Self, found_space, knock
 from node.ingest.hints import Hints
+from node.ingest.intake import Arrival
 from node.ingest.keeper import Keeper
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -61,7 +63,7 @@ class Node:
         self.keyring: Keyring | None = None
         self.road: Road
         self.keeper: Keeper
-        self.syncer: Syncer
+        self.syncer: Syncer[Arrival]
         self.hints: Hints
         self.neighbours: Neighbours
         self.transport: Transport | None = None
@@ -83,6 +85,8 @@ class Node:
             StoreError: if the folder cannot be opened.
             Refused: if the passphrase is wrong.
         """
+        gc.freeze()  # what was imported stays; collecting garbage need not look at it
+        gc.set_threshold(20_000, 20, 50)
         await self.database.open()
         try:
             await self.database.writer.run(readmodel.create_tables)

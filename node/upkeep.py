@@ -10,19 +10,25 @@ from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import log as store_log
 from node.store import readmodel
+from node.store.database import Database
 
 MAX_FAULTS = 100
 
 
 async def verify_space(node: Node, space: Space) -> dict[str, Any]:
     """Check every signature and chain of a space's log against its heads; returns digests and faults."""
+    return await verify_log(node.database, space)
+
+
+async def verify_log(database: Database, space: Space) -> dict[str, Any]:
+    """Check a space's log as it lies in a database; returns digests and faults."""
     index = space.index
     heads: dict[bytes, tuple[int, bytes]] = {}
     faults: list[str] = []
-    numbers = await node.database.read(lambda db: store_log.numbers_of(db, index.no))
+    numbers = await database.read(lambda db: store_log.numbers_of(db, index.no))
     for start in range(0, len(numbers), 500):
         part = numbers[start : start + 500]
-        stored = await node.database.read(lambda db, part=part: store_log.read_changes(db, index, part))  # type: ignore[misc]
+        stored = await database.read(lambda db, part=part: store_log.read_changes(db, index, part))  # type: ignore[misc]
         for entry in stored:
             fault = _fault(entry.change, heads)
             if fault and len(faults) < MAX_FAULTS:
@@ -33,7 +39,7 @@ async def verify_space(node: Node, space: Space) -> dict[str, Any]:
         if heads.get(author) != (log.seq, log.head):
             faults.append(f"the head of log {author.hex()[:8]} is not what the log says")
         history.add_log(log)
-    rows = await node.database.read(lambda db: readmodel.rows_digest(db, index.no))
+    rows = await database.read(lambda db: readmodel.rows_digest(db, index.no))
     return {
         "space": space.id.hex(), "changes": len(numbers), "faults": faults, "digest": history.root().hex(),
         "rows": rows.hex(), "good": not faults,

@@ -17,6 +17,7 @@ from nacl.secret import SecretBox
 from crdt.change import MAX_SEQ
 from crdt.history import Accepted
 from identity.errors import NetworkError
+from node.ingest.intake import Arrival
 from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.net.syncer import Syncer
@@ -59,7 +60,7 @@ def read_hint(secret: bytes, data: bytes) -> list[tuple[bytes, int]]:
 class Hints:
     """Tells gossip what is new here, at most once a second and space; asks neighbours when others are ahead."""
 
-    def __init__(self, road: Road, syncer: Syncer) -> None:
+    def __init__(self, road: Road, syncer: Syncer[Arrival]) -> None:
         self.road = road
         self.syncer = syncer
         self._publish: Publish | None = None

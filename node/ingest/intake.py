@@ -3,7 +3,8 @@
 An `Intake` is filled change by change, in causal order; what it amounts to stands in its `plan`.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -24,6 +25,15 @@ from node.store.vault import Vault
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A batch with its bodies opened as far as they are; `writing` is set once it is on its way to the disk."""
+
+    batch: Batch
+    opened: Mapping[bytes, Opened] = field(default_factory=dict)
+    writing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @dataclass(slots=True)
 class Intake:
     """What a batch brings: its plan for the store, facts by subject, and who began a log with it."""
@@ -37,6 +47,7 @@ class Intake:
     touched: set[bytes] = field(default_factory=set)
     new_logs: dict[bytes, Log] = field(default_factory=dict)
     retractions: list[tuple[Accepted | Stored, RetractPost]] = field(default_factory=list)
+    opened: Mapping[bytes, Opened] = field(default_factory=dict)
     unlocked: bool = False
     elsewhere: list[Elsewhere] = field(default_factory=list)
 
@@ -59,7 +70,9 @@ class Intake:
 
     def _belongs(self, entry: Accepted, batch: Batch) -> bool:
         space, header = self.space, entry.change.header
-        opened = space.open(entry.change)
+        opened = self.opened.get(entry.change.id)
+        if opened is None or opened.locked:
+            opened = space.open(entry.change)
         log = space.history.logs.get(header.author) or self.new_logs.get(header.author)
         if log is None:
             log = self._begin_log(header.author)

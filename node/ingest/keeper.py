@@ -10,6 +10,7 @@ from crdt.history import Accepted
 from crdt.sync import News
 from identity.errors import BadSignature, Malformed
 from node.ingest.forks import take_proof
+from node.ingest.intake import Arrival
 from node.ingest.road import Outcome, Road
 from node.ingest.spaces import Space
 from node.net.syncer import Stored, Syncer
@@ -26,7 +27,7 @@ class Keeper:
 
     def __init__(self, road: Road) -> None:
         self.road = road
-        self.syncer: Syncer | None = None
+        self.syncer: Syncer[Arrival] | None = None
         self.reach: dict[tuple[bytes, bytes], int] = {}
         self.met: dict[bytes, float] = {}
         self.in_sync_spaces: set[bytes] = set()
@@ -40,16 +41,27 @@ class Keeper:
 
     # -- in ---------------------------------------------------------------------------------------------------------
 
-    async def deliver(self, space: bytes, data: bytes, peer: bytes) -> Stored:
-        """Store an encoded batch that a peer sent.
+    def prepare(self, space: bytes, data: bytes) -> Arrival:
+        """Decode a batch and open its bodies: all that can be done while an earlier one is being stored.
+
+        Raises:
+            Malformed: if it is none.
+        """
+        batch = decode_batch(data, space)
+        view = self.spaces[space]
+        pairs = zip(batch.changes, batch.headers, strict=True)
+        return Arrival(batch, {change.id: view.open(change, encoded) for change, encoded in pairs})
+
+    async def deliver(self, space: bytes, prepared: Arrival, peer: bytes) -> Stored:
+        """Store a batch that a peer sent.
 
         Raises:
             BadSignature, Malformed: if the peer is at fault.
             StoreError: if it could not be stored.
         """
-        batch = decode_batch(data, space)
+        batch = prepared.batch
         before = dict(self.spaces[space].law.forked)
-        outcome = await self.road.receive(self.spaces[space], batch, peer)
+        outcome = await self.road.receive(self.spaces[space], prepared, peer)
         shown = {change.header.author: change.header.seq for change in batch.changes}
         forked = self.spaces[space].law.forked
         proven = [author for author in forked if forked[author] != before.get(author)]

@@ -22,7 +22,7 @@ from node.domain.area import wire_fields
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace
 from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
-from node.ingest.intake import Intake
+from node.ingest.intake import Arrival, Intake
 from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store import log as store_log
 from node.store.database import Database
@@ -107,7 +107,7 @@ class Road:
             await self._tell(space, outcome.accepted, None)
         return changes
 
-    async def receive(self, space: Space, batch: Batch, peer: bytes) -> Outcome:
+    async def receive(self, space: Space, arrival: Batch | Arrival, peer: bytes) -> Outcome:
         """Take in what a peer sent.
 
         Raises:
@@ -115,7 +115,7 @@ class Road:
             StoreError: if it could not be stored; nothing of it is then.
         """
         async with self.lock:
-            outcome = await self._take(space, batch)
+            outcome = await self._take(self.spaces[space.id], arrival)
         if outcome.accepted:
             await self._tell(space, outcome.accepted, peer)
         return outcome
@@ -181,16 +181,20 @@ class Road:
 
     # -- one batch -------------------------------------------------------------------------------------------------
 
-    async def _take(self, space: Space, batch: Batch) -> Outcome:
+    async def _take(self, space: Space, arrived: Batch | Arrival) -> Outcome:
+        arrival = arrived if isinstance(arrived, Arrival) else Arrival(arrived)
+        batch = arrival.batch
         held = await self._held(space, batch.changes)
         verdict = judge(space.history, batch.changes, held, self._next_change, self._wanted.get(space.id, set()))
         self._next_change += len(verdict.accepted)
         work = self.intake(space)
+        work.opened = arrival.opened
         try:
             kept = work.take_all(verdict.accepted, batch)
             if kept:
                 await fold(self.database, work)
                 work.finish(kept)
+                arrival.writing.set()
                 await self.database.transaction(work.plan.write)
                 self._applied(work, kept)
         except BaseException:

@@ -1,9 +1,10 @@
 """What a running node knows of one space: history, law, secrets; and how bodies are opened with them."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgpack
 
@@ -16,7 +17,7 @@ from node.domain.area import Fact, read_command
 from node.domain.law.fold import Law, LawChange
 from node.store.log import SpaceIndex, Stored
 
-RECENT = 8192
+RECENT = 2048
 AREAS = registry.AREAS  # importing it made every kind known
 
 
@@ -133,18 +134,18 @@ class Space:
 
     def remember(self, entries: Sequence[Accepted]) -> None:
         """Keep the latest changes as parents, so that most that arrive need no look into the store."""
-        for entry in entries:
-            self.recent[entry.change.id] = self.history.as_parent(entry)
-        if len(self.recent) > 2 * RECENT:
-            self.recent = dict(list(self.recent.items())[-RECENT:])
+        as_parent = self.history.as_parent
+        self.recent.update((entry.change.id, as_parent(entry)) for entry in entries[-RECENT:])
+        for id_ in list(itertools.islice(self.recent, max(0, len(self.recent) - RECENT))):
+            del self.recent[id_]
 
     def secret_for(self, klass: int) -> bytes | None:
         """Return the secret that a new change of a class is sealed with."""
         held = self.secrets.law if klass in (LAW, BINDING) else self.secrets.talk
         return held[-1] if held else None
 
-    def open(self, change: Change) -> "Opened":
-        """Open a body as far as this node can."""
+    def open(self, change: Change, encoded: bytes | None = None) -> "Opened":
+        """Open a body as far as this node can; `encoded` is the change's header where it is at hand."""
         epoch = change.header.epoch
         secret = self.secrets.by_name.get(epoch)
         if change.body is None:
@@ -152,7 +153,7 @@ class Space:
         if epoch != PUBLIC and secret is None:
             return Opened(locked=True)
         try:
-            body = open_change(change, secret)
+            body = open_change(change, secret, encoded)
             command = read_command(body)
         except CommonsError as error:
             return Opened(wrong=str(error))
@@ -183,8 +184,7 @@ class Space:
         return LawChange(entry.change.id, entry.number, header.author, header.seq, header.time, entry.past, command)
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(NamedTuple):
     """What opening a body gave: a command, a body not understood, nothing yet (locked), or a fault."""
 
     body: list[Any] | None = None

@@ -50,7 +50,7 @@ class Neighbour:
 class Neighbours:
     """Dials who is known, serves who comes, and remembers how it went."""
 
-    def __init__(self, syncer: Syncer, now_ms: Callable[[], int], clock: Callable[[], float]) -> None:
+    def __init__(self, syncer: Syncer[Any], now_ms: Callable[[], int], clock: Callable[[], float]) -> None:
         self.syncer = syncer
         self.now_ms = now_ms
         self.clock = clock

@@ -6,7 +6,7 @@ import logging
 import secrets
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from crdt import effects as e
 from crdt.exchange import Claims
@@ -59,17 +59,28 @@ class Stored:
     proven: Sequence[bytes] = ()
 
 
-class Keeper(Protocol):
+class Prepared(Protocol):
+    """A batch made ready to be stored."""
+
+    @property
+    def writing(self) -> asyncio.Event:
+        """Set once it is on its way to the disk: time to make the next one ready."""
+
+
+P = TypeVar("P", bound=Prepared)
+
+
+class Keeper(Protocol[P]):
     """What the driver needs of the node: its spaces, and the road in and out of the store."""
 
     @property
     def spaces(self) -> Mapping[bytes, e.SpaceView]:
         """The node's spaces by id."""
 
-    def prepare(self, space: bytes, data: bytes) -> Any:
+    def prepare(self, space: bytes, data: bytes) -> P:
         """Do all for an encoded batch that can be done while an earlier one is being stored."""
 
-    async def deliver(self, space: bytes, prepared: Any, peer: bytes) -> Stored:
+    async def deliver(self, space: bytes, prepared: P, peer: bytes) -> Stored:
         """Store a prepared batch."""
 
     async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
@@ -108,6 +119,7 @@ class Running:
     link: Link
     cursors: dict[int, list[int]] = field(default_factory=dict)
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    serving: asyncio.Lock = field(default_factory=asyncio.Lock)
     behind: bool = False
     trusted: bool = False
     storing: asyncio.Task[None] | None = None
@@ -116,11 +128,10 @@ class Running:
 Said = Callable[[bytes, str], Awaitable[None] | None]
 
 
-    serving: asyncio.Lock = field(default_factory=asyncio.Lock)
-class Syncer:
+class Syncer(Generic[P]):
     """All sessions of a node."""
 
-    def __init__(self, me: bytes, keeper: Keeper, clock: Callable[[], float]) -> None:
+    def __init__(self, me: bytes, keeper: Keeper[P], clock: Callable[[], float]) -> None:
         self.me = me
         self.keeper = keeper
         self.clock = clock
@@ -261,6 +272,9 @@ class Syncer:
                     prepared = self.keeper.prepare(space, data)
                     await self._all_stored(running)
                     running.storing = self._start(running, self._store_wanted(running, effect, prepared))
+                    writing = asyncio.ensure_future(prepared.writing.wait())
+                    await asyncio.wait((writing, running.storing), return_when=asyncio.FIRST_COMPLETED)
+                    writing.cancel()
                 case _:
                     await self._all_stored(running)
                     queue[:0] = await self._do(running, effect)
@@ -271,14 +285,14 @@ class Syncer:
         if task is not None and task is not asyncio.current_task():
             await task
 
-    async def _store_wanted(self, running: Running, effect: e.Deliver, prepared: Any) -> None:
+    async def _store_wanted(self, running: Running, effect: e.Deliver, prepared: P) -> None:
         for answer in await self._store(running, effect, prepared):
             if isinstance(answer, e.Send):
                 await running.link.send(answer.frame)
             else:
                 self._note(answer, running.session.peer)
 
-    async def _store(self, running: Running, effect: e.Deliver, prepared: Any) -> list[e.Effect]:
+    async def _store(self, running: Running, effect: e.Deliver, prepared: P) -> list[e.Effect]:
         session = running.session
         stored = await self.keeper.deliver(effect.space, prepared, session.peer)
         for author in stored.proven:
@@ -338,6 +352,10 @@ class Syncer:
                 self.keeper.waiting(space, inviter)
 
     async def _load(self, running: Running, load: e.Load) -> None:
+        async with running.serving:  # one after another: a portion that waits for room is not overtaken by the next
+            await self._load_next(running, load)
+
+    async def _load_next(self, running: Running, load: e.Load) -> None:
         numbers = running.cursors.get(load.request)
         if numbers is None:
             numbers = await self.keeper.find(load.space, load.ranges, load.ids)
@@ -346,7 +364,3 @@ class Syncer:
         if not rest:
             del running.cursors[load.request]
         await self._carry_out(running, running.session.loaded(load.request, data, done=not rest))
-        async with running.serving:  # one after another: a portion that waits for room is not overtaken by the next
-            await self._load_next(running, load)
-
-    async def _load_next(self, running: Running, load: e.Load) -> None:
