@@ -26,6 +26,7 @@ ID_BYTES = 32
 MAX_HEADER_BYTES = 48 * 1024
 MAX_BODY_BYTES = 256 * 1024
 MAX_PLAIN_BYTES = 1024 * 1024
+MAX_ITEMS = 8192  # of one array or map in a body: what a length claims is set aside before it is read
 MAX_DEPS = 32
 MAX_LAW_DEPS = 1024
 MAX_SEQ = 2**53 - 1
@@ -112,8 +113,10 @@ def decode_body(plain: bytes) -> list[Any]:
     """
     packed = _inflate(plain)
     try:
-        body = msgpack.unpackb(packed, use_list=True, strict_map_key=False)
-    except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as error:
+        body = msgpack.unpackb(
+            packed, use_list=True, strict_map_key=False, max_array_len=MAX_ITEMS, max_map_len=MAX_ITEMS
+        )
+    except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError) as error:
         raise Malformed("a body is not msgpack") from error
     if not isinstance(body, list) or not body or not isinstance(body[0], str):
         raise Malformed("a body is not [kind, fields…]")
