@@ -43,7 +43,7 @@ from node.store.vault import Vault
 logger = logging.getLogger(__name__)
 NAME_SETTING = "my name"
 RESTART_PAUSE_S = 2.0
-PENDING_TICK_S = 0.1
+RETRY_MS = 30_000
 _STEP_S = 5.0
 
 
@@ -69,6 +69,7 @@ class Node:
         self.transport: Transport | None = None
         self.discovery: Discovery | None = None
         self.wants_network = False
+        self._said = asyncio.Event()
         self.imports = Imports()
         self._topics: set[str] = set()
         self._closed = False
@@ -253,7 +254,9 @@ class Node:
         """Keep a command for the undo time before it is signed; returns its number."""
         body = msgpack.packb([command.kind, *wire_fields(command)])
         row = PendingRow(0, self.clock_ms() + int(self.config.undo_s * 1000), space.index.no, body)
-        return await self.database.transaction(lambda db: add_pending(db, row))
+        number = await self.database.transaction(lambda db: add_pending(db, row))
+        self._said.set()
+        return number
 
     async def undo(self, number: int) -> list[Any] | None:
         """Take back what was not signed yet; returns its body, None if it is too late."""
@@ -270,8 +273,21 @@ class Node:
                 taken = await self.database.transaction(lambda db, no=row.no: take_pending(db, no))  # type: ignore[misc]
                 space = next((space for space in self.road.spaces.values() if space.index.no == row.space), None)
                 if taken is not None and space is not None:
-                    await self.road.submit(space, read_command(msgpack.unpackb(taken.body)))
-            await asyncio.sleep(PENDING_TICK_S)
+                    await self._sign(space, taken)
+            self._said.clear()
+            waiting = await self.pending()
+            pause = max(0.0, (waiting[0].due - self.clock_ms()) / 1000) if waiting else None
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._said.wait(), pause)
+
+    async def _sign(self, space: Space, row: PendingRow) -> None:
+        """Sign what was said; what cannot be stored now is tried again, so that nothing said is lost."""
+        try:
+            await self.road.submit(space, read_command(msgpack.unpackb(row.body)))
+        except CommonsError as error:
+            logger.warning("a post waits error=%s", error)
+            later = row._replace(due=self.clock_ms() + RETRY_MS)
+            await self.database.transaction(lambda db: add_pending(db, later))
 
     # -- network ----------------------------------------------------------------------------------------------------
 

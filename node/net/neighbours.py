@@ -21,7 +21,7 @@ MAX_CALLS = 8
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 120.0
 STRANGER_PAUSE_S = 600.0
-TICK_S = 0.5
+TICK_S = 2.0
 
 
 class Caller(Protocol):
@@ -120,8 +120,14 @@ class Neighbours:
                     neighbour.calling = True
                     self._start(self._call(neighbour))
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), TICK_S)
+                await asyncio.wait_for(self._wake.wait(), self._until_next())
             self._wake.clear()
+
+    def _until_next(self) -> float:
+        """Return how long to rest: until somebody is due for a call, at most the tick."""
+        idle = (n for n in self.known.values() if n.addresses and not n.connected and not n.calling)
+        soonest = min((n.next_call for n in idle), default=self.clock() + TICK_S)
+        return min(TICK_S, max(0.05, soonest - self.clock()))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
