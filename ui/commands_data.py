@@ -8,10 +8,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from identity.errors import Refused
+from identity.errors import CommonsError, Refused
+from identity.keys import to_did
 from node import config as settings
 from ui.client import call, is_running
 from ui.operations import perform
@@ -20,6 +22,7 @@ Options = argparse.Namespace
 Data = dict[str, Any]
 Tell = Callable[[Data], None]
 LOOK_AGAIN_S = 0.2
+_MARKS = {"good": "✓", "fault": "✗", "unknown": "?"}
 _OVER = ("done", "stopped", "failed")
 _COUNTS = ("imported", "already", "skipped", "media", "media_missing", "media_refused")
 
@@ -107,6 +110,93 @@ def export(options: Options) -> int:
     return _show(options, data, words)
 
 
+# -- mending ------------------------------------------------------------------------------------------------------
+
+
+def doctor(options: Options) -> int:
+    """Say what is wrong and the way out, or keep what can be read of a damaged database."""
+    return _salvage(options) if options.salvage else _examine(options)
+
+
+def _examine(options: Options) -> int:
+    from node.doctor.examining import examine
+    from node.runtime import now_ms
+
+    findings = asyncio.run(examine(options.folder, _passphrase_if_possible(options.folder), now_ms))
+    is_well = all(finding.state == "good" for finding in findings)
+    data = {"good": is_well, "findings": [asdict(finding) for finding in findings]}
+    lines = [f"{_MARKS[finding.state]} {finding.about}: {finding.words}{_way_out(finding)}" for finding in findings]
+    _show(options, data, "\n".join([*lines, "All is well." if is_well else "Not all is well."]))
+    return 0 if is_well else 1
+
+
+def _way_out(finding: Any) -> str:
+    return f"\n    the way out: {finding.way_out}" if finding.way_out else ""
+
+
+def _passphrase_if_possible(folder: Path) -> str | None:
+    """Return the passphrase if there is one to ask for; what is wrong with the keys is the doctor's to say."""
+    try:
+        return ask_passphrase(folder)
+    except (CommonsError, EOFError, OSError):
+        return None
+
+
+def _salvage(options: Options) -> int:
+    from identity.keyring import open_keyring
+    from node.doctor.salvaging import salvage
+    from node.runtime import now_ms
+
+    keys = open_keyring(options.folder, ask_passphrase(options.folder)).keys
+    salvaged = asyncio.run(salvage(options.folder, keys, now_ms))
+    data = {"aside": str(salvaged.aside), "spaces": salvaged.spaces, "media": salvaged.media}
+    lines = [f"{name}: {count:,} changes were kept" for name, count in salvaged.spaces.items()]
+    lines += [] if salvaged.spaces else ["Nothing could be read; join your spaces again by an invite link."]
+    lines.append(f"The damaged file is {salvaged.aside}. Start the node: neighbours send what is missing.")
+    return _show(options, data, "\n".join(lines))
+
+
+def restore(options: Options) -> int:
+    """Put the keys back."""
+    if options.backup == options.phrase:
+        raise Refused("Say from where: commons restore --backup, or commons restore --phrase")
+    return _restore_phrase(options) if options.phrase else _restore_backup(options)
+
+
+def _restore_backup(options: Options) -> int:
+    from identity.keyfile import is_locked
+    from node.doctor.restoring import restore_backup
+
+    passphrase = None
+    backup = options.folder / "keys.backup"
+    try:
+        locked = is_locked(backup.read_bytes())
+    except (OSError, CommonsError):
+        locked = False  # what is wrong with it, restoring says
+    if locked:
+        passphrase = _ask("COMMONS_PASSPHRASE", "Passphrase: ")
+    keys = restore_backup(options.folder, passphrase).keys
+    data = {"device": to_did(keys.device.public), "person": to_did(keys.person) if keys.person else None}
+    return _show(options, data, "The keys are back; the damaged file, if there was one, is keys.damaged.")
+
+
+def _restore_phrase(options: Options) -> int:
+    from node.doctor.restoring import Recovery, restore_phrase
+    from node.runtime import now_ms
+
+    phrase = _ask("COMMONS_PHRASE", "Your 24 words: ")
+    passphrase = _ask("COMMONS_PASSPHRASE", "A passphrase for the key file: ") if options.passphrase else None
+    recovery = Recovery(phrase, options.name or "", passphrase)
+    ring, aside = asyncio.run(restore_phrase(options.folder, recovery, now_ms))
+    keys = ring.keys
+    data = {
+        "device": to_did(keys.device.public), "person": to_did(keys.person) if keys.person else None,
+        "aside": [str(path) for path in aside],
+    }  # fmt: skip
+    words = f"This folder is a new device of {data['person']}."
+    return _show(options, data, "\n".join([words, *(f"Moved aside: {path}" for path in aside)]))
+
+
 # -- asking ------------------------------------------------------------------------------------------------------------
 
 
@@ -119,6 +209,13 @@ def ask_passphrase(folder: Path) -> str | None:
     return os.environ.get("COMMONS_PASSPHRASE") or getpass.getpass("Passphrase: ")
 
 
+def _ask(variable: str, question: str) -> str:
+    """Return a secret from the environment, from a pipe, or from whoever sits at the terminal."""
+    if found := os.environ.get(variable):
+        return found
+    return getpass.getpass(question) if sys.stdin.isatty() else sys.stdin.readline().strip()
+
+
 def _show(options: Options, data: Data, words: str) -> int:
     from ui.commands import show
 
@@ -126,5 +223,5 @@ def _show(options: Options, data: Data, words: str) -> int:
 
 
 COMMANDS: dict[str, Callable[[Options], int]] = {
-    "import": import_past, "export": export,
+    "import": import_past, "export": export, "doctor": doctor, "restore": restore,
 }  # fmt: skip
