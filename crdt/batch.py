@@ -155,6 +155,8 @@ def decode_batch(data: bytes, space: bytes) -> Batch:
         signature = columns.signatures[64 * position : 64 * position + 64]
         encoded = encode_header(header)
         change = Change(change_id(signature, encoded), signature, header, body)
+        if not header.space and change.id != space:
+            raise Malformed("a batch holds the founding change of another space")
         log[1] += 1
         log[2] = change.id
         out.append(change)
@@ -171,7 +173,7 @@ def _read_columns(data: bytes) -> Columns:
         columns = Columns(*msgpack.unpackb(data, use_list=True, max_array_len=MAX_BATCH_CHANGES))
     except (ValueError, TypeError, msgpack.exceptions.UnpackException, RecursionError) as error:
         raise Malformed("this is not a batch") from error
-    if columns.version != VERSION:
+    if type(columns.version) is not int or columns.version != VERSION:
         raise Malformed(f"version {columns.version!r} of the wire format is not known here")
     _check_types(columns)
     _check_logs(columns)
