@@ -8,17 +8,21 @@ _POST = (
     "SELECT change.id, post.number, post.time, log.person, log.author, post.text, thread, parent, post.media, edited,"
     " versions, retracted, published, address, change.seq, post.log,"
     " (SELECT count(*) FROM post reply WHERE reply.thread = change.id),"
-    " (SELECT title FROM document WHERE document.space = post.space AND document.owner = log.person)"
+    " (SELECT title FROM document INDEXED BY document_owner"
+    " WHERE document.space = post.space AND document.owner = log.person)"
     " FROM post JOIN change USING (number) JOIN log ON log.no = post.log"
 )
 _CHANGE = (
     "SELECT change.number, change.id, log.author, log.person, document.title, change.seq, change.time, class,"
     " reason, change.body IS NULL"
 )
-_BY_WHOM = (
-    "JOIN log ON log.no = change.log LEFT JOIN document ON document.space = log.space AND document.owner = log.person"
+_BY_WHOM = (  # joined in this order: change by change, not log by log
+    "CROSS JOIN log ON log.no = change.log"
+    " LEFT JOIN document INDEXED BY document_owner ON document.space = log.space AND document.owner = log.person"
 )
 _WORDS_MAX = 12
+_RANKED_MAX = 2_000
+_END = 1 << 62
 
 
 class PostLine(NamedTuple):
@@ -106,24 +110,27 @@ def count_posts(connection: sqlite3.Connection, space: int) -> int:
 
 def by_person(connection: sqlite3.Connection, space: int, person: bytes, limit: int) -> list[PostLine]:
     """Return a person's newest posts and replies."""
-    sql = (
-        f"{_POST} WHERE post.space = ? AND post.log IN (SELECT no FROM log WHERE space = ? AND person = ?)"
-        " ORDER BY post.time DESC, post.number DESC LIMIT ?"
-    )
-    return [PostLine(*row) for row in connection.execute(sql, (space, space, person, limit))]
+    logs = connection.execute("SELECT no FROM log WHERE space = ? AND person = ?", (space, person)).fetchall()
+    sql = f"{_POST} WHERE post.log = ? ORDER BY post.time DESC, post.number DESC LIMIT ?"
+    lines = [PostLine(*row) for log in logs for row in connection.execute(sql, (log[0], limit))]
+    return sorted(lines, key=lambda line: (-line.time, -line.number))[:limit]
 
 
 def search(connection: sqlite3.Connection, space: int | None, words: str, limit: int) -> list[PostLine]:
-    """Return posts that hold all words, best first; the last word may be a beginning."""
+    """Return posts that hold all words, best first; the last word may be a beginning.
+
+    Of words that stand in thousands of posts, the newest 2,000 are weighed: ranking 100,000 took a tenth of a second.
+    """
     terms = ['"' + word.replace('"', '""') + '"' for word in words.split()[:_WORDS_MAX] if any(map(str.isalnum, word))]
     if not terms:
         return []
     match = " ".join(terms) + "*"
+    found = "SELECT rowid, rank AS worth FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT ?4"
     sql = (
-        f"{_POST} JOIN search ON search.rowid = post.number WHERE search MATCH ?"
-        " AND (?2 IS NULL OR post.space = ?2) AND retracted = 0 ORDER BY search.rank LIMIT ?3"
+        f"{_POST} JOIN ({found}) hit ON hit.rowid = post.number"
+        " WHERE (?2 IS NULL OR post.space = ?2) AND retracted = 0 ORDER BY worth LIMIT ?3"
     )
-    return [PostLine(*row) for row in connection.execute(sql.replace("MATCH ?", "MATCH ?1"), (match, space, limit))]
+    return [PostLine(*row) for row in connection.execute(sql, (match, space, limit, _RANKED_MAX))]
 
 
 def people(connection: sqlite3.Connection, space: int) -> list[PersonLine]:
@@ -145,9 +152,9 @@ def names(connection: sqlite3.Connection, space: int) -> dict[bytes, str]:
 
 def changes(connection: sqlite3.Connection, space: int, before: int | None, limit: int) -> list[ChangeLine]:
     """Return the newest changes of a space; `before` is the number of the last one shown."""
-    where = "log.space = ?1 AND (?2 IS NULL OR change.number < ?2) ORDER BY change.number DESC LIMIT ?3"
+    where = "log.space = ?1 AND change.number < ?2 ORDER BY change.number DESC LIMIT ?3"
     sql = f"{_CHANGE} FROM change {_BY_WHOM} LEFT JOIN refusal ON refusal.number = change.number WHERE {where}"
-    return [ChangeLine(*row) for row in connection.execute(sql, (space, before, limit))]
+    return [ChangeLine(*row) for row in connection.execute(sql, (space, before or _END, limit))]
 
 
 def sources(connection: sqlite3.Connection, space: int, log: int) -> dict[bytes, bytes]:
@@ -234,14 +241,15 @@ def posts_between(connection: sqlite3.Connection, log: int, after: int, until: i
 
 def refused_changes(connection: sqlite3.Connection, space: int, before: int | None, limit: int) -> list[ChangeLine]:
     """Return the newest refused changes of a space; `before` is the number of the last one shown."""
-    where = "log.space = ?1 AND (?2 IS NULL OR refusal.number < ?2) ORDER BY refusal.number DESC LIMIT ?3"
-    sql = f"{_CHANGE} FROM refusal JOIN change USING (number) {_BY_WHOM} WHERE {where}"
-    return [ChangeLine(*row) for row in connection.execute(sql, (space, before, limit))]
+    where = "log.space = ?1 AND refusal.number < ?2 ORDER BY refusal.number DESC LIMIT ?3"
+    sql = f"{_CHANGE} FROM refusal CROSS JOIN change USING (number) {_BY_WHOM} WHERE {where}"
+    return [ChangeLine(*row) for row in connection.execute(sql, (space, before or _END, limit))]
 
 
 def count_refused(connection: sqlite3.Connection, space: int) -> int:
     """Return how many changes of a space were refused."""
-    sql = "SELECT count(*) FROM refusal JOIN change USING (number) JOIN log ON log.no = change.log WHERE log.space = ?"
+    joined = "refusal CROSS JOIN change USING (number) CROSS JOIN log ON log.no = change.log"
+    sql = f"SELECT count(*) FROM {joined} WHERE log.space = ?"
     return int(connection.execute(sql, (space,)).fetchone()[0])
 
 
