@@ -131,6 +131,25 @@ def connect(path: Path, *, read_only: bool = False) -> Connection:
     return Connection(connector, iter_chunk_size=256)
 
 
+async def _opened(path: Path, first: Callable[[sqlite3.Connection], None], *, read_only: bool = False) -> Connection:
+    """Return an open connection; one that fails is closed again, or its thread would keep the process from ending.
+
+    Raises:
+        StoreError: in words that name the way out.
+    """
+    connection = connect(path, read_only=read_only)
+    try:
+        await connection
+    except sqlite3.Error as error:
+        raise translated(error) from error
+    try:
+        await connection.run(first)
+    except BaseException:
+        await connection.close()
+        raise
+    return connection
+
+
 def prepare(connection: sqlite3.Connection) -> None:
     """Bring an opened file to the present schema, or say why it cannot be.
 
@@ -178,12 +197,12 @@ class Database:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock.take()
         try:
-            self.writer = connect(self.path)
-            await self.writer
-            await self.writer.run(prepare)
-            self.reader = connect(self.path, read_only=True)
-            await self.reader
-            await self.reader.run(tune)
+            self.writer = await _opened(self.path, prepare)
+            try:
+                self.reader = await _opened(self.path, tune, read_only=True)
+            except BaseException:
+                await self.writer.close()
+                raise
         except BaseException:
             self.lock.free()
             raise
