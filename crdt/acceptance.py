@@ -32,12 +32,29 @@ def judge(
         if change.id not in held:
             verify_change(change)
     limits: set[bytes] = set()
+    gaps: list[Gap] = []
     while True:
+        history.pasts.forget_from(first_number)  # what an earlier attempt, or an earlier batch, only tried
         verdict = Acceptance(history, held, first_number, wanted).take(changes, limits)
         cut = _unsigned_ends(verdict.accepted, last)
         if not cut:
+            verdict.gaps += gaps
             return verdict
-        limits |= cut
+        gaps += (gap for gap in verdict.gaps if gap.author in cut)
+        # One cut may lead to the next, as often as a hostile sender likes: then every log with a bad signature waits.
+        limits |= cut if not limits else cut.union(_badly_signed(changes))
+
+
+def _badly_signed(changes: Sequence[Change]) -> set[bytes]:
+    return {change.header.author for change in changes if not _is_signed(change)}
+
+
+def _is_signed(change: Change) -> bool:
+    try:
+        verify_change(change)
+    except BadSignature:
+        return False
+    return True
 
 
 def _unsigned_ends(accepted: Sequence[Accepted], last: Mapping[bytes, Change]) -> set[bytes]:
@@ -46,15 +63,7 @@ def _unsigned_ends(accepted: Sequence[Accepted], last: Mapping[bytes, Change]) -
     Nothing of such a run can be told to be its author's, so nothing of it is taken.
     """
     ends = {entry.change.header.author: entry.change for entry in accepted}
-    cut = set()
-    for author, change in ends.items():
-        if change is last[author]:
-            continue
-        try:
-            verify_change(change)
-        except BadSignature:
-            cut.add(author)
-    return cut
+    return {author for author, change in ends.items() if change is not last[author] and not _is_signed(change)}
 
 
 class Acceptance:
@@ -78,7 +87,7 @@ class Acceptance:
                 self.verdict.known += 1
             elif self.history.is_branch(change):
                 self._take_branch(change)
-            elif self._follows(change) and author not in limits and author not in self._stopped:
+            elif author not in limits and author not in self._stopped and self._follows(change):
                 self._take_next(change)
         return self.verdict
 

@@ -94,6 +94,11 @@ class Pasts:
         self._bit[number] = len(self._bit)
         self.covers[number] = self.bits(past) | (1 << self._bit[number])
 
+    def forget_from(self, number: int) -> None:
+        """Forget the law changes from a number on: they were tried, and not kept."""
+        while self.covers and next(reversed(self.covers)) >= number:
+            del self._bit[self.covers.popitem()[0]]
+
     def bits(self, past: int) -> int:
         """Return the bit set of all law changes in a past."""
         bits = 0
