@@ -95,7 +95,6 @@ def test_nobody_edits_or_takes_back_what_somebody_else_wrote(pair: list[Laptop])
         bo.call("retract", post=post)
 
 
-@pytest.mark.xfail(strict=True, reason="freed pages and old segments of the search index still hold the words")
 def test_a_retracted_text_is_gone_from_every_file_of_both_folders(pair: list[Laptop]) -> None:
     amina, bo = pair
     post = amina.post("The key lies under the xylophonic flowerpot.")

@@ -169,8 +169,9 @@ def prepare(connection: sqlite3.Connection) -> None:
 
 
 def tune(connection: sqlite3.Connection) -> None:
-    """Set what every connection needs: durable commits, a bounded log file, temporary tables in memory."""
+    """Set what every connection needs: durable commits, nothing left of what was deleted, a bounded log file."""
     connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA secure_delete=ON")
     connection.execute("PRAGMA foreign_keys=OFF")
     connection.execute("PRAGMA temp_store=MEMORY")
     connection.execute("PRAGMA cache_size=-8192")

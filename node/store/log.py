@@ -119,12 +119,16 @@ def write_changes(connection: sqlite3.Connection, index: SpaceIndex, entries: Se
     insert_many(connection, "change", _CHANGE_COLUMNS, rows)
 
 
-def write_erased(connection: sqlite3.Connection, change: Change, number: int, eraser: Change) -> None:
-    """Keep what is left of an erased body: its hash and size, and the change that erased it."""
+def write_erased(connection: sqlite3.Connection, change: Change, number: int, eraser: Change) -> bool:
+    """Keep what is left of an erased body: its hash and size, and the change that erased it.
+
+    Tells whether the body was here until now.
+    """
     header = change.header
     row = (number, header.body_hash, header.body_size, encode_change(eraser))
     connection.execute("INSERT OR IGNORE INTO erased VALUES(?, ?, ?, ?)", row)
-    connection.execute("UPDATE change SET body = NULL WHERE number = ?", (number,))
+    dropped = connection.execute("UPDATE change SET body = NULL WHERE number = ? AND body IS NOT NULL", (number,))
+    return dropped.rowcount > 0
 
 
 def write_logs(connection: sqlite3.Connection, space: int, logs: Iterable[tuple[Log, bytes | None]]) -> None:

@@ -44,11 +44,12 @@ class Plan:
         log.write_tips(connection, space, self.gone_tips, self.new_tips)
         if self.pasts:
             log.write_pasts(connection, space, self.pasts)
-        for change, number, eraser in self.erased:
-            log.write_erased(connection, change, number, eraser)
+        dropped = [log.write_erased(connection, *erased) for erased in self.erased]
         if self.state:
             connection.execute("UPDATE space SET state = ? WHERE no = ?", (self.state, space))
         self._write_rows(connection, space)
+        if any(dropped):
+            readmodel.forget_words(connection)
 
     def _write_rows(self, connection: sqlite3.Connection, space: int) -> None:
         if self.about:

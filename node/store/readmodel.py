@@ -75,6 +75,11 @@ def remove_posts(connection: sqlite3.Connection, numbers: Iterable[int]) -> None
             connection.execute("DELETE FROM post WHERE number = ?", (number,))
 
 
+def forget_words(connection: sqlite3.Connection) -> None:
+    """Write the search index anew without what was taken out of it: until then its old parts still hold the words."""
+    connection.execute("INSERT INTO search(search) VALUES('optimize')")
+
+
 def replace_documents(connection: sqlite3.Connection, rows: Sequence[DocumentRow]) -> None:
     """Put documents in place of what was there."""
     insert_many(connection, "document", DocumentRow._fields, rows, "INSERT OR REPLACE")
