@@ -199,7 +199,7 @@ class Intake:
             for entry in {entry.change.header.author: entry for entry in onward}.values()
         ]
         parents = {number for entry in kept for number in entry.parents}
-        plan.gone_tips = parents
+        plan.gone_tips = parents & {tip.number for tip in space.history.tips.values()}
         plan.new_tips = [entry.number for entry in onward if entry.number not in parents]
         pasts = space.history.pasts
         plan.pasts = list(enumerate(pasts.sets[space.saved_pasts :], space.saved_pasts))

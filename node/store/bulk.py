@@ -1,11 +1,12 @@
 """Many rows in one statement: fewer steps, and fewer hand-overs of Python's lock between threads."""
 
+import itertools
 import sqlite3
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-_ROWS = 64
+_ROWS = (128, 32, 8, 2, 1)  # few distinct statements, and few steps for any number of rows
 
 
 @cache
@@ -21,12 +22,14 @@ def insert_many(
     rows: Sequence[Sequence[Any]],
     verb: str = "INSERT",
 ) -> None:
-    """Insert rows, 64 a statement."""
-    full = len(rows) - len(rows) % _ROWS
-    if full:
-        statement = _statement(table, columns, _ROWS, verb)
-        for start in range(0, full, _ROWS):
-            values = [value for row in rows[start : start + _ROWS] for value in row]
-            connection.execute(statement, values)
-    if full < len(rows):
-        connection.executemany(_statement(table, columns, 1, verb), rows[full:])
+    """Insert rows, up to 128 a statement.
+
+    Each step of a statement gives Python's lock away and waits to get it back, so a row a step is slow while another
+    thread is busy.
+    """
+    start = 0
+    for size in _ROWS:
+        while len(rows) - start >= size:
+            values = list(itertools.chain.from_iterable(rows[start : start + size]))
+            connection.execute(_statement(table, columns, size, verb), values)
+            start += size
