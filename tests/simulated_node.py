@@ -59,6 +59,14 @@ class Self:
 
 
 @dataclass
+class Incoming:
+    """A decoded batch; `writing` is set once it is on its way to the disk."""
+
+    batch: Batch
+    writing: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
 class Surroundings:
     """What the simulation gives a node: its clock, its luck, and who hears what became durable."""
 
@@ -114,10 +122,14 @@ class SimNode:
         await self._tell(space, kept, None)
         return change
 
-    async def receive(self, space: SimSpace, batch: Batch, peer: bytes) -> Verdict:
+    async def receive(
+        self, space: SimSpace, batch: Batch, peer: bytes, writing: asyncio.Event | None = None
+    ) -> Verdict:
         """Take in what a peer sent; durable when this returns."""
         async with self.lock:
             kept, verdict = space.judge(batch)
+            if writing is not None:
+                writing.set()
             if kept:
                 await self._store(space, kept, batch.erasers)
         if kept:
@@ -214,11 +226,12 @@ class SimNode:
 
     # -- node.net.syncer.Keeper --------------------------------------------------------------------------------------
 
-    def prepare(self, space: bytes, data: bytes) -> Batch:
-        return decode_batch(data, space)
+    def prepare(self, space: bytes, data: bytes) -> Incoming:
+        return Incoming(decode_batch(data, space))
 
-    async def deliver(self, space: bytes, batch: Batch, peer: bytes) -> Stored:
-        verdict = await self.receive(self.spaces[space], batch, peer)
+    async def deliver(self, space: bytes, incoming: Incoming, peer: bytes) -> Stored:
+        batch = incoming.batch
+        verdict = await self.receive(self.spaces[space], batch, peer, incoming.writing)
         assert not verdict.forks, "an honest log shows as forked"
         return Stored({change.header.author: change.header.seq for change in batch.changes}, verdict.gaps)
 

@@ -45,9 +45,9 @@ def test_hundreds_of_seeds_converge(first: int) -> None:
 
 
 def test_one_round_is_enough_because_news_travels_on_by_itself() -> None:
-    reports = [run(seed, 12) for seed in range(40, 46)]
+    reports = [run(seed, 12) for seed in range(40, 43)]
 
-    assert [report.rounds for report in reports] == [1] * 6
+    assert [report.rounds for report in reports] == [1] * 3
 
 
 def test_a_seed_replays_frame_by_frame() -> None:
