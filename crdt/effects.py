@@ -116,6 +116,13 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Learn:
+    """The peer, who belongs, told where others may be found."""
+
+    addresses: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class InSync:
     """Both sides hold the same in this space."""
 
@@ -130,4 +137,5 @@ class Waiting:
     inviter: bytes
 
 
-Effect = Send | Deliver | Finish | DeliverProof | LoadProof | DeliverKnock | Unlock | Load | Reached | InSync | Waiting
+Storing = Deliver | Finish | DeliverProof | LoadProof | DeliverKnock | Unlock | Load
+Effect = Send | Storing | Reached | Learn | InSync | Waiting

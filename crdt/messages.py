@@ -19,6 +19,7 @@
 | PUSH | space, batch | new, just now |
 | HELD | space, seq | your own log is on my disk up to here |
 | WANT_PROOF | space, author | show me that this log is forked |
+| PEERS | space, addresses | where members of this space, this node first, may be found |
 | PROOF | space, change, change | two changes that one device signed for one place in its log |
 """
 
@@ -39,10 +40,12 @@ MAC_BYTES = 16
 MAX_SPACES = 1024
 MAX_FRAME_BYTES = MAX_BATCH_BYTES + MAX_BODY_BYTES + 4096
 MAX_ENTRIES = 8192
+MAX_PEERS = 64
+MAX_ADDRESS_CHARS = 200
 MAX_PROOF_BYTES = MAX_HEADER_BYTES + MAX_BODY_BYTES + 128
 
 HELLO, SPACES, OPEN, KNOCK, GUEST, KEYS, ASK, ROOT, BUCKETS, ENTRIES = range(10)
-WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF = range(10, 18)
+WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF, PEERS = range(10, 19)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -100,6 +103,10 @@ def _flag(value: Any) -> bool:
     return type(value) is bool
 
 
+def _text(value: Any) -> bool:
+    return type(value) is str and 0 < len(value) <= MAX_ADDRESS_CHARS
+
+
 _space = _number(MAX_SPACES)
 _request = _number(2**31)
 _key = _blob(32, 32)
@@ -129,5 +136,6 @@ _FIELDS: dict[int, tuple[Callable[[Any], bool], ...]] = {
     PUSH: (_space, _batch),
     HELD: (_space, _seq),
     WANT_PROOF: (_space, _key),
+    PEERS: (_space, _many(_text, MAX_PEERS)),
     PROOF: (_space, _blob(1, MAX_PROOF_BYTES), _blob(1, MAX_PROOF_BYTES)),
 }

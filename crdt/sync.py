@@ -23,7 +23,7 @@ from hashlib import blake2b
 from typing import Any
 
 from crdt import messages as m
-from crdt.effects import DeliverKnock, Effect, Reached, Send, SpaceView, Unlock, Waiting
+from crdt.effects import DeliverKnock, Effect, Learn, Reached, Send, SpaceView, Unlock, Waiting
 from crdt.exchange import Channel, Claims, Exchange
 from crdt.history import Gap
 from identity.errors import RemoteProtocolError
@@ -162,6 +162,16 @@ class Session(Exchange):
         """Give back what this session claimed; tell whether other sessions should look again."""
         unfinished = any(channel.wanted for channel in self.channels.values())
         return self.claims.drop(self) or unfinished
+
+    def tell_peers(self, addresses: Sequence[str]) -> list[Effect]:
+        """Tell where members may be found, in the first space that is open."""
+        channel = next((channel for channel in self.channels.values() if channel.opened), None)
+        if channel is None or not addresses:
+            return []
+        return [Send(m.encode(m.PEERS, channel.number, list(addresses)[: m.MAX_PEERS]))]
+
+    def _on_peers(self, channel: Channel, addresses: list[str]) -> list[Effect]:
+        return [Learn(addresses)] if channel.opened else []
 
     def is_stranger(self) -> bool:
         """Tell whether the peer turned out to share no space with this node."""
@@ -302,6 +312,7 @@ _HANDLERS: dict[int, Any] = {
     m.STORED: Session._on_stored,
     m.PUSH: Session._on_push,
     m.HELD: Session._on_held,
+    m.PEERS: Session._on_peers,
     m.WANT_PROOF: Session._on_want_proof,
     m.PROOF: Session._on_proof,
 }

@@ -14,12 +14,12 @@ import msgpack
 from crdt.change import LAW
 from crdt.history import Accepted
 from identity import keyring
-from identity.errors import CommonsError, NetworkError, Refused
+from identity.errors import CommonsError, Refused
 from identity.keyfile import new_device, new_person
 from identity.keyring import Keyring
-from identity.keys import short
 from identity.links import read_link
 from node.config import Config
+from node.connecting import Network
 from node.domain.area import read_command, require, wire_fields
 from node.importing.jobs import Imports
 from node.ingest import belonging
@@ -30,19 +30,17 @@ from node.ingest.keeper import Keeper
 from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.ingest.writing import edit_profile
-from node.net.addresses import peer_id
-from node.net.discovery import Discovery
 from node.net.neighbours import Neighbours
 from node.net.syncer import Syncer
-from node.net.transport import Transport
 from node.store import queries, readmodel
 from node.store.database import Database
+from node.store.peers import read_peers, write_peers
 from node.store.pending import PendingRow, add_pending, due_pending, list_pending, take_pending
 from node.store.vault import Vault
 
 logger = logging.getLogger(__name__)
 NAME_SETTING = "my name"
-RESTART_PAUSE_S = 2.0
+PORT_SETTING = "p2p port"
 RETRY_MS = 30_000
 _STEP_S = 5.0
 
@@ -66,16 +64,13 @@ class Node:
         self.syncer: Syncer[Arrival]
         self.hints: Hints
         self.neighbours: Neighbours
-        self.transport: Transport | None = None
-        self.discovery: Discovery | None = None
+        self.network: Network | None = None
         self.wants_network = False
         self._said = asyncio.Event()
         self.imports = Imports()
-        self._topics: set[str] = set()
         self._closed = False
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
-        self._network: asyncio.Task[None] | None = None
 
     # -- opening and closing -----------------------------------------------------------------------------------------
 
@@ -127,6 +122,8 @@ class Node:
         self.syncer.trusted = self._trust
         self.hints = Hints(self.road, self.syncer)
         self.neighbours = Neighbours(self.syncer, self.clock_ms, time.monotonic)
+        self.neighbours.restore(await self.database.read(read_peers))
+        self.syncer.learnt = self.neighbours.learn
         self.road.heard.append(self._heard)
         self._keep(self._sign_pending())
         for space in list(self.road.spaces.values()):
@@ -176,6 +173,7 @@ class Node:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.keyring is not None:
             await self.keeper.save_reach()
+            await self._save_peers()
             device = self.road.device.public
             heads = await self.database.read(lambda db: queries.own_heads(db, device))
             keyring.note_heads(self.folder, heads)
@@ -217,7 +215,8 @@ class Node:
     async def _after_law(self, space: Space) -> None:
         """Do what the law asks of this device: let in who knocked; introduce oneself once let in."""
         self._adopt_certificate(space)
-        await self._follow_topics()
+        if self.network is not None:
+            await self.network.follow_topics()
         if await belonging.answer_knocks(self.road, self.me, space) and self.me.root is not None:
             await belonging.certify_elsewhere(self.road, space)
         if await belonging.follow(self.road, self.road.elsewhere):
@@ -292,9 +291,13 @@ class Node:
     # -- network ----------------------------------------------------------------------------------------------------
 
     async def start_network(self) -> None:
-        """Listen, look for neighbours, dial; start anew whenever the p2p side ends."""
-        await self._start_transport()
-        self._network = asyncio.get_running_loop().create_task(self._watch(), name="network")
+        """Listen, look for neighbours, dial."""
+        assert self.keyring is not None  # noqa: S101 - there is somebody by now
+        before = await self.database.read(lambda db: queries.setting(db, PORT_SETTING))
+        self.network = Network(self.keyring.keys.device.seed, self.neighbours, self.hints)
+        await self.network.start(self.config, before or "0")
+        port = str(self.network.port)
+        await self.database.transaction(lambda db: queries.keep_setting(db, PORT_SETTING, port))
 
     async def start_network_when_ready(self) -> None:
         """Start the network now, or as soon as somebody has said their name."""
@@ -303,72 +306,26 @@ class Node:
         else:
             self.wants_network = True
 
-    async def _start_transport(self) -> None:
-        assert self.keyring is not None  # noqa: S101 - there is somebody by now
-        self.transport = Transport(self.keyring.keys.device.seed, self.neighbours.serve, self._gossip)
-        await self.transport.start(self.config.listen)
-        self.neighbours.start(self.transport)
-        self.hints.start(self.transport.publish)
-        self._topics = set()
-        await self._follow_topics()
-        if self.config.discovery:
-            self.discovery = Discovery(peer_id(self.transport.public), self.transport.port, self._found)
-            await self.discovery.start()
-        logger.info("network started device=%s port=%d", short(self.road.device.public), self.transport.port)
+    def _trust(self, peer: bytes) -> list[str]:
+        """Let a peer that turned out to belong take part in gossip; returns where others may be found, to tell it."""
+        if self.network is not None:
+            self.network.trust(peer)
+        return [*self.addresses, *self.neighbours.addresses_of_members(but=peer)]
 
-    def _found(self, _peer: str, addresses: list[str]) -> None:
-        self.neighbours.learn(addresses)
-
-    def _gossip(self, topic: str, _author: bytes, data: bytes) -> None:
-        self._keep(self.hints.received(topic, data))
-
-    async def _follow_topics(self) -> None:
-        """Subscribe to the hints of every space; a rotated secret names another topic."""
-        transport = self.transport
-        if transport is None:
-            return
-        topics = set(self.hints.topics())
-        for topic in topics - self._topics:
-            await transport.subscribe(topic)
-        for topic in self._topics - topics:
-            await transport.unsubscribe(topic)
-        self._topics = topics
-
-    def _trust(self, peer: bytes) -> None:
-        """Let a peer that turned out to belong take part in gossip."""
-        if self.transport is not None:
-            self._keep(self.transport.allow_gossip(peer))
-
-    async def _watch(self) -> None:
-        while self.transport is not None:
-            await asyncio.wait({self.transport.closed})
-            logger.warning("network ended, starting anew")
-            await self._stop_transport()
-            await asyncio.sleep(RESTART_PAUSE_S)
-            with contextlib.suppress(NetworkError):
-                await self._start_transport()
-
-    async def _stop_transport(self) -> None:
-        if self.discovery is not None:
-            await self.discovery.stop()
-        if self.transport is not None:
-            await self.hints.stop()
-            await self.neighbours.stop()
-            await self.transport.stop()
+    async def _save_peers(self) -> None:
+        rows = self.neighbours.rows()
+        await self.database.transaction(lambda db: write_peers(db, rows))
 
     async def stop_network(self) -> None:
         """Leave the network."""
-        if self._network is not None:
-            self._network.cancel()
-            await asyncio.gather(self._network, return_exceptions=True)
-            self._network = None
-        await self._stop_transport()
-        self.transport = self.discovery = None
+        if self.network is not None:
+            await self.network.stop()
+            self.network = None
 
     @property
     def addresses(self) -> list[str]:
         """Where this node can be dialled; empty while it has no network."""
-        return self.transport.addresses if self.transport is not None else []
+        return self.network.addresses if self.network is not None else []
 
     # -- tasks ----------------------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -88,6 +88,20 @@ class Neighbours:
                 found.addresses = [text, *found.addresses][:MAX_ADDRESSES]
                 found.next_call, found.pause_s = 0.0, FIRST_PAUSE_S
                 self._wake.set()
+
+    def restore(self, rows: Sequence[tuple[bytes, list[str], int | None]]) -> None:
+        """Take back who was known before: device, addresses, when last seen."""
+        for device, addresses, seen_ms in rows[:MAX_KNOWN]:
+            self.known.setdefault(device, Neighbour(device, addresses[:MAX_ADDRESSES], seen_ms))
+
+    def rows(self) -> list[tuple[bytes, list[str], int | None]]:
+        """Return who is worth remembering: everybody who was ever reached."""
+        return [(n.device, n.addresses, n.seen_ms) for n in self.known.values() if n.addresses and n.seen_ms]
+
+    def addresses_of_members(self, but: bytes) -> list[str]:
+        """Return where connected members may be found, to tell another member."""
+        trusted = {running.link.peer for running in self.syncer.running.values() if running.trusted}
+        return [n.addresses[0] for n in self.known.values() if n.device in trusted - {but} and n.addresses]
 
     def try_again(self) -> None:
         """Call everybody soon: the network changed, or there is a new space to have in common."""

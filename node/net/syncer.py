@@ -138,7 +138,8 @@ class Syncer(Generic[P]):
         self.claims = Claims()
         self.running: dict[bytes, Running] = {}
         self.strangers: set[bytes] = set()
-        self.trusted: Callable[[bytes], None] = lambda _peer: None
+        self.trusted: Callable[[bytes], Sequence[str]] = lambda _peer: ()
+        self.learnt: Callable[[Sequence[str]], None] = lambda _addresses: None
 
     async def serve(self, link: Link) -> None:
         """Run a session on a link until it ends.
@@ -166,7 +167,7 @@ class Syncer(Generic[P]):
                 self._leave_strangers(running)
                 if not running.trusted and any(channel.opened for channel in running.session.channels.values()):
                     running.trusted = True
-                    self.trusted(link.peer)
+                    self._send_soon(running, running.session.tell_peers(self.trusted(link.peer)))
         except (BadSignature, Malformed) as error:
             raise ProtocolError(str(error)) from error
         finally:
@@ -346,6 +347,8 @@ class Syncer(Generic[P]):
         match effect:
             case e.Reached(space, seq):
                 self.keeper.reached(space, peer, seq)
+            case e.Learn(addresses):
+                self.learnt(addresses)
             case e.InSync(space):
                 self.keeper.in_sync(space, peer)
             case e.Waiting(space, inviter):
