@@ -39,7 +39,6 @@ class Serving:
     space: bytes
     ranges: Sequence[tuple[bytes, int, int]]
     ids: Sequence[bytes]
-    in_flight: int = 0
     loading: bool = False
     done: bool = False
 
@@ -83,6 +82,7 @@ class Exchange:
         self.now = 0.0
         self._serving: dict[int, Serving] = {}
         self._next_request = 1
+        self._in_flight = 0  # batches that the peer has not stored yet: never more than a link takes without waiting
 
     # -- comparing ------------------------------------------------------------------------------------------------
 
@@ -261,17 +261,21 @@ class Exchange:
         return self._load_more(request, serving)
 
     def _load_more(self, request: int, serving: Serving) -> list[Effect]:
-        if serving.loading or serving.done or serving.in_flight >= WINDOW:
+        loading = sum(other.loading for other in self._serving.values())
+        if serving.loading or serving.done or self._in_flight + loading >= WINDOW:
             return []
         serving.loading = True
         return [Load(serving.space, request, serving.ranges, serving.ids)]
 
-    def _on_stored(self, _channel: Channel, request: int) -> list[Effect]:
-        serving = self._serving.get(request)
-        if serving is None:
-            return []
-        serving.in_flight = max(0, serving.in_flight - 1)
-        return self._load_more(request, serving)
+    def _on_stored(self, _channel: Channel, _request: int) -> list[Effect]:
+        self._in_flight = max(0, self._in_flight - 1)
+        return self._load_all()
+
+    def _load_all(self) -> list[Effect]:
+        effects: list[Effect] = []
+        for request, serving in self._serving.items():
+            effects += self._load_more(request, serving)
+        return effects
 
     def _on_batch(self, channel: Channel, request: int, data: bytes, done: bool) -> list[Effect]:
         if request not in channel.wanted:
@@ -294,9 +298,8 @@ class Exchange:
         serving.done = done
         effects: list[Effect] = []
         if data is not None or done:
-            serving.in_flight += 1
+            self._in_flight += bool(data)
             effects.append(Send(m.encode(m.BATCH, channel.number, request, data or b"", done)))
         if done:
             del self._serving[request]
-            return effects
-        return effects + self._load_more(request, serving)
+        return effects + self._load_all()

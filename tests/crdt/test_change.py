@@ -223,9 +223,9 @@ def forged(header: Any, version: int = 1) -> bytes:
         forged((*FIRST.header, 1)),
         forged(FIRST.header[:-1]),
         forged(FIRST.header._replace(klass=True)),
-        forged(FIRST.header._replace(deps=(1,))),
+        forged((*FIRST.header[:4], (1,), *FIRST.header[5:])),
         forged(FIRST.header._replace(seq=-1)),
-        forged(FIRST.header._replace(seq=1.0)),
+        forged((*FIRST.header[:2], 1.0, *FIRST.header[3:])),
         forged(FIRST.header._replace(body_size=FIRST.header.body_size + 1)),
         b"\x93" * 100_000,
         b"\xdd\x00\x0f\x42\x40" + bytes(1000),  # a vector of a million entries, of which a thousand come

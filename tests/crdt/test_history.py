@@ -256,7 +256,8 @@ def test_a_new_change_names_the_tips_of_others_oldest_first() -> None:
 @st.composite
 def law_graphs(draw: st.DrawFn) -> tuple[Pasts, list[int], dict[int, set[int]]]:
     """Draw law changes in which each comes after some others, and what lies before each."""
-    pasts, before = Pasts(), {}
+    pasts = Pasts()
+    before: dict[int, set[int]] = {}
     singles: list[int] = []
     for number in range(1, draw(st.integers(2, 12))):
         parents = draw(st.lists(st.integers(1, number - 1), max_size=3, unique=True)) if number > 1 else []

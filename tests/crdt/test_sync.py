@@ -294,6 +294,22 @@ def test_a_push_goes_to_a_peer_once_and_never_to_one_who_has_it() -> None:
     assert e.Reached(SPACE, 1) in one.seen
 
 
+def test_all_requests_of_a_link_share_one_window_so_that_two_busy_ends_never_wait_for_each_other() -> None:
+    one, _ = opened()
+    loads = [
+        effect
+        for request in range(1, 11)
+        for effect in one.session.receive(m.encode(m.WANT, 0, request, [[ADA, 1, 99]]))
+        if isinstance(effect, e.Load)
+    ]
+    more = [effect for load in loads for effect in one.session.loaded(load.request, b"data", done=True)]
+    stored = one.session.receive(m.encode(m.STORED, 0, 1))
+
+    assert [load.request for load in loads] == [1, 2, 3]
+    assert [effect for effect in more if isinstance(effect, e.Load)] == []
+    assert [effect.request for effect in stored if isinstance(effect, e.Load)] == [4]
+
+
 def test_more_heads_than_one_message_holds_go_in_several() -> None:
     mine, theirs = members()
     one, two = pair(mine, theirs)
