@@ -18,6 +18,7 @@ from ui.client import API_FILE
 from ui.error_pages import error_pages
 from ui.guards import protect
 from ui.pages.routes import serve_pages
+from ui.pages.visit import Pages
 from ui.patterns import serve_patterns
 from ui.session import Gate, write_opening_file, write_private
 from ui.templating import Templates
@@ -36,6 +37,7 @@ class Site:
         self._token = secrets.token_urlsafe(32)
         self.gate = Gate(secrets.token_bytes(32), self._token, time.time)
         self.port = 0
+        self.pages: Pages | None = None
         self._runner: web.AppRunner | None = None
 
     @property
@@ -73,7 +75,7 @@ class Site:
         protect(app, self.gate, self.port)
         serve_assets(app, templates.assets)
         add_api(app, self.node)
-        serve_pages(app, self.node, templates, self.gate)
+        self.pages = serve_pages(app, self.node, templates, self.gate)
         serve_patterns(app, templates)
         return app
 

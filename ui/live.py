@@ -117,6 +117,11 @@ class Hub:
         self._reach = dict(self.node.keeper.reach)
         self._ticker = asyncio.get_running_loop().create_task(self._watch_reach(), name="reach")
 
+    @property
+    def is_heard(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._streams)
+
     async def close(self) -> None:
         """End every stream."""
         if self._ticker is not None:
@@ -226,7 +231,10 @@ class Hub:
         """Answer with the stream, until the browser or the node closes it."""
         self.attach()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"})
-        await response.prepare(request)
+        try:
+            await response.prepare(request)
+        except ConnectionError:  # gone before it began
+            return response
         while len(self._streams) >= MAX_STREAMS:
             oldest = next(iter(self._streams))
             del self._streams[oldest]

@@ -138,7 +138,7 @@ def test_three_tabs_share_one_stream_and_all_hear_of_a_new_post(writing: Page, s
     site.tell(place="example", kind="new", id="fresh")
 
     for tab in tabs:
-        expect(tab.get_by_role("button", name="1 new post")).to_be_visible()
+        expect(tab.locator("#post-fresh")).to_be_visible()
     assert len(site.streams) == 1
     for tab in tabs[1:]:
         tab.close()
@@ -154,7 +154,7 @@ def test_when_the_tab_with_the_stream_closes_another_takes_over(writing: Page, s
 
     site.tell(place="example", kind="new", id="fresh")
 
-    expect(second.get_by_role("button", name="1 new post")).to_be_visible()
+    expect(second.locator("#post-fresh")).to_be_visible()
     second.close()
 
 
@@ -174,6 +174,15 @@ def test_new_posts_wait_behind_a_bar_and_move_nothing_until_asked_for(writing: P
     expect(writing.locator("#post-one")).to_be_visible()
     expect(writing.locator("#post-two")).to_be_visible()
     assert before is not None
+
+
+def test_at_the_top_of_a_page_nobody_walks_through_a_new_post_comes_in_at_once(writing: Page, site: "Site") -> None:
+    site.until(lambda: len(site.streams) == 1)
+
+    site.tell(place="example", kind="new", id="one")
+
+    expect(writing.locator("#posts > [data-item]").first).to_have_attribute("id", "post-one")
+    expect(writing.locator("[data-live-bar]")).to_be_hidden()
 
 
 def test_a_reply_appears_at_the_end_of_an_open_thread(writing: Page, site: "Site") -> None:

@@ -13,6 +13,8 @@ from ui.pages.visit import Book, Visit, sentence
 from ui.views import FormView, PeerView, PersonRef
 
 MAX_SHOWN = 100
+UNANSWERED = "attempts to connect"
+"""How the transport says that nobody took the call."""
 
 
 def add_connections(book: Book) -> None:
@@ -79,15 +81,17 @@ async def _peer_view(visit: Visit, one: Neighbour) -> PeerView:
         last_exchange_ms=int(met * 1000) if met is not None else one.seen_ms,
         received=visit.pages.hub.received.get(one.device, 0),
         sent=sum(seq for (_, device), seq in keeper.reach.items() if device == one.device),
-        last_error=_error(one),
+        last_error=_error(visit, one),
         retry_url="" if one.connected else "/connections/again",
     )
 
 
-def _error(one: Neighbour) -> str:
+def _error(visit: Visit, one: Neighbour) -> str:
     if not one.error or one.connected:
         return ""
-    return one.error[0].upper() + one.error[1:]
+    if UNANSWERED in one.error:
+        return visit.gettext("It did not answer at its address.")
+    return one.error[0].upper() + one.error[1:] + ("" if one.error[-1] in ".!?" else ".")
 
 
 def _way(visit: Visit, text: str) -> str:

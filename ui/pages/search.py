@@ -15,6 +15,7 @@ MAX_PEOPLE = 10
 MAX_QUERY_CHARS = 200
 AROUND_CHARS = 90
 TITLE_CHARS = 80
+MAX_PLAIN_CHARS = 4_000
 
 
 def add_search(book: Book) -> None:
@@ -45,10 +46,12 @@ def _hit(visit: Visit, line: PostLine, query: str) -> SearchHit | None:
     if space is None:
         return None
     names = {line.person: clean_name(line.name)} if line.name else {}
+    plain = excerpt(line.text, MAX_PLAIN_CHARS)
+    title = excerpt(line.text, TITLE_CHARS) or visit.gettext("A post without words")
     return SearchHit(
         kind=visit.gettext("Reply") if line.thread else visit.gettext("Post"),
-        title=excerpt(line.text, TITLE_CHARS) or visit.gettext("A post without words"),
-        excerpt=around(line.text, query),
+        title=title,
+        excerpt=around(plain, query) if len(plain) > len(title) else "",
         url=post_url(visit, line, space),
         author=visit.person(line.person, names, space),
         time_ms=line.time,
@@ -71,9 +74,8 @@ async def _people(visit: Visit, query: str) -> list[SearchHit]:
     return found
 
 
-def around(text: str, query: str) -> str:
-    """Return the words around the first of the words looked for, as plain text in one line."""
-    line = " ".join(tame(text).split())
+def around(line: str, query: str) -> str:
+    """Return the words around the first of the words looked for, from a text in one line."""
     folded = line.casefold()
     at = min((place for word in query.casefold().split() if (place := folded.find(word)) >= 0), default=0)
     start, end = max(0, at - AROUND_CHARS), at + AROUND_CHARS

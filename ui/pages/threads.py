@@ -10,7 +10,7 @@ from node.ingest import writing
 from node.store import queries
 from node.store.queries import PostLine
 from ui.live import thread_place
-from ui.markup import differences
+from ui.markup import Difference, differences, tame
 from ui.operations import as_id, perform
 from ui.pages.feed import myself, say
 from ui.pages.frame import page, space_head
@@ -142,6 +142,11 @@ async def retract(visit: Visit) -> web.Response:
     return visit.go(onward, words)
 
 
+def _all_added(text: str) -> tuple[Difference, ...]:
+    """Return a text as it stood when there was nothing before it."""
+    return tuple(Difference("added", line) for line in tame(text).split("\n"))
+
+
 async def history(visit: Visit) -> web.Response:
     """Show what a post said before, and what each change did, newest first."""
     line = await wanted(visit)
@@ -152,7 +157,7 @@ async def history(visit: Visit) -> web.Response:
         for before, now in pairwise(texts)
     ]
     if texts:
-        steps.insert(0, (RevisionView(author, texts[0].time, ""), differences("", texts[0].text), True))
+        steps.insert(0, (RevisionView(author, texts[0].time, ""), _all_added(texts[0].text), True))
     context = {
         "space": await space_head(visit, ""),
         "post_url": post_url(visit, line),

@@ -12,7 +12,8 @@
 // A tab that shows the place fetches the post as HTML from data-live-fragment, where {id} stands for the id. For the
 // last two it fetches its own page and takes from it the parts marked data-live-part, and the posts it lacks.
 //
-// Nothing that one may be reading is moved: new posts above it wait behind a bar that says how many there are.
+// Nothing that one is reading is moved: where the page was scrolled or a post has the focus, new posts above it wait
+// behind a bar that says how many there are.
 
 const LOCK = "commons-live";
 const CHANNEL = "commons-live";
@@ -60,9 +61,13 @@ function arrive(place, { kind, id, was, count }) {
   if (kind === "many") wait(place, null, count);
   else if (kind === "gone") shown?.remove();
   else if (shown) exchange(place, id, shown);
-  else if (kind === "new" && (place.dataset.liveOrder === "oldest-first" || document.hidden)) show(place, [id]);
+  else if (kind === "new" && (place.dataset.liveOrder === "oldest-first" || document.hidden || nobodyReads(place))) show(place, [id]);
   else if (kind === "new") wait(place, id);
 }
+
+// At the top of a page that one has not begun to walk through, a new post may come in where it belongs.
+const nobodyReads = (place) =>
+  scrollY < 40 && place.querySelector("[data-live-bar]")?.hidden && !place.contains(document.activeElement) && !place.querySelector("details[open]");
 
 // Several events often come together: the page is fetched once for all of them.
 let due = 0;
@@ -88,7 +93,8 @@ function compare(page) {
     for (const fresh of there?.querySelectorAll("[data-item]") ?? []) {
       const shown = document.getElementById(fresh.id);
       if (shown) swap(shown, fresh);
-      else arrive(place, { kind: "new", id: fresh.id.replace("post-", "") });
+      else if (place.dataset.liveOrder === "oldest-first") show(place, [fresh.id.replace("post-", "")]);
+      else wait(place, fresh.id.replace("post-", ""));
     }
   }
 }

@@ -77,6 +77,6 @@ class Member:
     async def begin_page(self, title: str, body: str) -> None:
         """Write words of the space's page, knowing of nobody else's."""
         document = self._document(page_id())
-        first = document.put_fields({"title": title})
+        first = document.put_fields({"title": title}) if title else None
         for edit in [*([first] if first else []), *document.splice_text("body", body)]:
             await self.say(EditDocument(page_id(), edit))
