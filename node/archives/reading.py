@@ -40,6 +40,7 @@ _LINE_ENDINGS = (".jsonl", ".ndjson", ".jsonlines")
 _JSON_STARTS = (b"[", b"{")
 
 Found = Iterator[ArchivedPost | Reason]
+Watch = Callable[[ArchivedPost], None]
 
 
 class Archive:
@@ -48,10 +49,10 @@ class Archive:
     `summary` tells how many posts `posts` will give and what it leaves out.
     """
 
-    def __init__(self, container: Container, entries: Callable[[], Found]) -> None:
+    def __init__(self, container: Container, entries: Callable[[], Found], watch: Watch | None = None) -> None:
         self._container = container
         self._entries = entries
-        self.summary = self._count()
+        self.summary = self._count(watch)
 
     def posts(self) -> Iterator[ArchivedPost]:
         """Give the person's own posts in the archive's order, each once; can be called again.
@@ -73,13 +74,15 @@ class Archive:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
-    def _count(self) -> Summary:
+    def _count(self, watch: Watch | None) -> Summary:
         count = media_count = media_missing = 0
         skipped: Counter[Reason] = Counter()
         for found in self._once():
             if isinstance(found, Reason):
                 skipped[found] += 1
                 continue
+            if watch is not None:
+                watch(found)
             count += 1
             media_count += len(found.media)
             media_missing += sum(media.size_bytes is None for media in found.media)
@@ -96,8 +99,8 @@ class Archive:
             seen.add(mark)
 
 
-def open_archive(path: Path, *, include_direct: bool = False) -> Archive:
-    """Open an archive and go through it once.
+def open_archive(path: Path, *, include_direct: bool = False, watch: Watch | None = None) -> Archive:
+    """Open an archive and go through it once; `watch` is shown every post while that is done.
 
     `path` is a Mastodon export (zip, tar.gz, tar, or its unpacked folder), an ActivityStreams file (a collection, a
     page of one, an array, or a single post), or JSON Lines. Private messages are left out unless asked for.
@@ -108,10 +111,10 @@ def open_archive(path: Path, *, include_direct: bool = False) -> Archive:
     container = _container(path)
     try:
         if not isinstance(container, Folder) or path.is_dir():
-            return _mastodon(container, include_direct)
+            return _mastodon(container, include_direct, watch)
         if _is_lines(path):
-            return _lines(container, path, include_direct)
-        return _outbox(container, path, include_direct)
+            return _lines(container, path, include_direct, watch)
+        return _outbox(container, path, include_direct, watch)
     except BaseException:
         container.close()
         raise
@@ -133,7 +136,7 @@ def _container(path: Path) -> Container:
     return Folder(path.parent)
 
 
-def _mastodon(container: Container, include_direct: bool) -> Archive:
+def _mastodon(container: Container, include_direct: bool, watch: Watch | None) -> Archive:
     export = Export(container)
     label = f"{shown(export.outbox)} in {container.label}"
     _check_size(container.size_of(export.outbox) or 0, label)
@@ -143,10 +146,10 @@ def _mastodon(container: Container, include_direct: bool) -> Archive:
 
     owner = export.owner() or _first_author(open_outbox, label)
     context = Context(owner, export.find_media, include_direct)
-    return Archive(container, lambda: _entries(open_outbox, label, context))
+    return Archive(container, lambda: _entries(open_outbox, label, context), watch)
 
 
-def _outbox(container: Container, path: Path, include_direct: bool) -> Archive:
+def _outbox(container: Container, path: Path, include_direct: bool, watch: Watch | None) -> Archive:
     """Read a file that stands alone, or in the folder that a Mastodon export was unpacked to."""
     label = shown(path.name)
     _check_size(path.stat().st_size, label)
@@ -158,15 +161,15 @@ def _outbox(container: Container, path: Path, include_direct: bool) -> Archive:
     owner = read_owner(container, mastodon.ACTOR) if is_export else None
     find_media = Export(container).find_media if is_export else _find_nothing
     context = Context(owner or _first_author(open_outbox, label), find_media, include_direct)
-    return Archive(container, lambda: _entries(open_outbox, label, context))
+    return Archive(container, lambda: _entries(open_outbox, label, context), watch)
 
 
-def _lines(container: Container, path: Path, include_direct: bool) -> Archive:
+def _lines(container: Container, path: Path, include_direct: bool, watch: Watch | None) -> Archive:
     def find_media(name: str) -> tuple[int, Callable[[int], bytes]] | None:
         return find_file(container, [name])
 
     context = Context(read_exporter(path), find_media, include_direct)
-    return Archive(container, lambda: (read_line(fields, context) for fields in read_lines(path)))
+    return Archive(container, lambda: (read_line(fields, context) for fields in read_lines(path)), watch)
 
 
 def _entries(open_outbox: Callable[[], Bytes], label: str, context: Context) -> Found:

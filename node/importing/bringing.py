@@ -77,15 +77,17 @@ async def import_archive(
         StoreError: if it cannot be stored; what was brought before stays.
     """
     require(space.state == "member", "You can write here once you have been let in.")
-    archive = await asyncio.to_thread(open_archive, path, include_direct=include_direct)
+    threads = Threads()
+    archive = await asyncio.to_thread(open_archive, path, include_direct=include_direct, watch=threads.watch)
+    await asyncio.to_thread(threads.settle)
     with archive:
-        return await Bringing(road, space, archive, report).run()
+        return await Bringing(road, space, archive, threads, report).run()
 
 
 class Bringing:
     """One archive on its way into one space."""
 
-    def __init__(self, road: Road, space: Space, archive: Archive, report: Report) -> None:
+    def __init__(self, road: Road, space: Space, archive: Archive, threads: Threads, report: Report) -> None:
         self._road = road
         self._space_id = space.id
         self._archive = archive
@@ -93,7 +95,7 @@ class Bringing:
         self._pictures = Pictures(road.database)
         self._progress = Progress(archive.summary.count)
         self._progress.skipped.update({str(reason): count for reason, count in archive.summary.skipped.items()})
-        self._threads: Threads
+        self._threads = threads
         self._placed: dict[bytes, Placed] = {}
         self._waiting: dict[bytes, list[ArchivedPost]] = {}
         self._waiting_count = 0
@@ -108,7 +110,6 @@ class Bringing:
     async def run(self) -> Progress:
         """Go through the archive until everything that can come has come."""
         self._tell()
-        self._threads = await asyncio.to_thread(lambda: Threads(self._archive.posts()))
         while True:
             before = self._progress.imported
             await self._go_through()

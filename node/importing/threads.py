@@ -1,6 +1,7 @@
 """Which of an archive's posts answer which others of it, so that threads stay threads.
 
-Built in one pass. While it is built it holds 24 bytes a post; afterwards only what is answered within the archive.
+Built in one pass, that which counts the posts. While it is built it holds 24 bytes a post; afterwards only what is
+answered within the archive.
 """
 
 from collections.abc import Iterable
@@ -19,18 +20,29 @@ def source_of(source_id: str) -> bytes:
 
 
 class Threads:
-    """The posts of an archive that others of it answer, by their id and by their address."""
+    """The posts of an archive that others of it answer, by their id and by their address.
 
-    def __init__(self, posts: Iterable[ArchivedPost]) -> None:
-        wanted: set[bytes] = set()
-        rows = bytearray()
-        for post in posts:
-            rows += source_of(post.source_id)
-            rows += _short(post.url) if post.url else bytes(_SHORT_BYTES)
-            if post.in_reply_to:
-                wanted.add(_short(post.in_reply_to))
-        self._sources = dict(_named(rows, wanted))
+    It is shown every post once (`watch`), then `settle` makes it ready to be asked.
+    """
+
+    def __init__(self) -> None:
+        self._wanted: set[bytes] = set()
+        self._rows = bytearray()
+        self._sources: dict[bytes, bytes] = {}
+        self._answered: set[bytes] = set()
+
+    def watch(self, post: ArchivedPost) -> None:
+        """Note what a post is called, and what it answers."""
+        self._rows += source_of(post.source_id)
+        self._rows += _short(post.url) if post.url else bytes(_SHORT_BYTES)
+        if post.in_reply_to:
+            self._wanted.add(_short(post.in_reply_to))
+
+    def settle(self) -> None:
+        """Keep only what is answered within the archive."""
+        self._sources = dict(_named(self._rows, self._wanted))
         self._answered = set(self._sources.values())
+        self._wanted, self._rows = set(), bytearray()
 
     def parent_of(self, post: ArchivedPost) -> bytes | None:
         """Return the source hash of the post that one answers, if the archive holds it."""
