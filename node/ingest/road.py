@@ -80,11 +80,7 @@ class Road:
 
     async def submit(self, space: Space, command: Any) -> Change:
         """Sign a command of this device's and store it; on disk when this returns."""
-        mine = space.history.logs.get(self.device.public)
-        if mine is not None and mine.forked is not None:
-            raise Refused(
-                "This device's key was used in two places at once. Start commons again: it becomes a new device."
-            )
+        self._refuse_forked(space)
         async with self.lock:
             change = self._make(space, command)
             outcome = await self._take(space, Batch([change], {}))
@@ -98,6 +94,7 @@ class Road:
 
         Each command that is yielded answers with the change made of it, so that a later one can name it.
         """
+        self._refuse_forked(space)
         async with self.lock:
             changes = self._make_all(space, commands)
             outcome = await self._take(space, Batch(changes, {}))
@@ -106,6 +103,13 @@ class Road:
         if changes:
             await self._tell(space, outcome.accepted, None)
         return changes
+
+    def _refuse_forked(self, space: Space) -> None:
+        mine = space.history.logs.get(self.device.public)
+        if mine is not None and mine.forked is not None:
+            raise Refused(
+                "This device's key was used in two places at once. Start commons again: it becomes a new device."
+            )
 
     async def receive(self, space: Space, arrival: Batch | Arrival, peer: bytes) -> Outcome:
         """Take in what a peer sent.
