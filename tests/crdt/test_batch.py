@@ -188,10 +188,10 @@ MANY = MAX_BATCH_CHANGES + 1
 def test_hostile_batches_are_refused_quickly(raw: bytes) -> None:
     seconds = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.thread_time()
         with pytest.raises(CommonsError):
             decode_batch(raw, SPACE)
-        seconds.append(time.perf_counter() - began)
+        seconds.append(time.thread_time() - began)
 
     assert min(seconds) < HOSTILE_S
 

@@ -206,9 +206,9 @@ def test_a_cascade_of_cut_runs_does_not_cost_the_square() -> None:
         before = first
     reader = Reader()
 
-    began = time.perf_counter()
+    began = time.thread_time()
     verdict = reader.take(changes)
-    seconds = time.perf_counter() - began
+    seconds = time.thread_time() - began
 
     assert verdict.accepted == []
     assert seconds < 0.5
