@@ -123,6 +123,26 @@ class Learn:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadBlob:
+    """Load a piece of a file that belongs to a post of the space, then call `blob`."""
+
+    space: bytes
+    hash: bytes
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverBlob:
+    """A piece of a file came; `size` is that of the whole, 0 if the peer lacks it."""
+
+    space: bytes
+    hash: bytes
+    offset: int
+    size: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class InSync:
     """Both sides hold the same in this space."""
 
@@ -137,5 +157,5 @@ class Waiting:
     inviter: bytes
 
 
-Storing = Deliver | Finish | DeliverProof | LoadProof | DeliverKnock | Unlock | Load
+Storing = Deliver | Finish | DeliverProof | LoadProof | DeliverKnock | Unlock | Load | LoadBlob | DeliverBlob
 Effect = Send | Storing | Reached | Learn | InSync | Waiting

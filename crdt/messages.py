@@ -19,6 +19,8 @@
 | PUSH | space, batch | new, just now |
 | HELD | space, seq | your own log is on my disk up to here |
 | WANT_PROOF | space, author | show me that this log is forked |
+| WANT_BLOB | space, hash, offset | send me this file of a post, from there on |
+| BLOB | space, hash, offset, size, data | a piece of it; size 0: it is not here |
 | PEERS | space, addresses | where members of this space, this node first, may be found |
 | PROOF | space, change, change | two changes that one device signed for one place in its log |
 """
@@ -41,11 +43,13 @@ MAX_SPACES = 1024
 MAX_FRAME_BYTES = MAX_BATCH_BYTES + MAX_BODY_BYTES + 4096
 MAX_ENTRIES = 8192
 MAX_PEERS = 64
+MAX_BLOB_BYTES = 16 * 1024 * 1024
+BLOB_PIECE_BYTES = 128 * 1024
 MAX_ADDRESS_CHARS = 200
 MAX_PROOF_BYTES = MAX_HEADER_BYTES + MAX_BODY_BYTES + 128
 
 HELLO, SPACES, OPEN, KNOCK, GUEST, KEYS, ASK, ROOT, BUCKETS, ENTRIES = range(10)
-WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF, PEERS = range(10, 19)
+WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF, PEERS, WANT_BLOB, BLOB = range(10, 21)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -137,5 +141,7 @@ _FIELDS: dict[int, tuple[Callable[[Any], bool], ...]] = {
     HELD: (_space, _seq),
     WANT_PROOF: (_space, _key),
     PEERS: (_space, _many(_text, MAX_PEERS)),
+    WANT_BLOB: (_space, _key, _number(MAX_BLOB_BYTES)),
+    BLOB: (_space, _key, _number(MAX_BLOB_BYTES), _number(MAX_BLOB_BYTES), _blob(0, BLOB_PIECE_BYTES)),
     PROOF: (_space, _blob(1, MAX_PROOF_BYTES), _blob(1, MAX_PROOF_BYTES)),
 }

@@ -23,7 +23,7 @@ from hashlib import blake2b
 from typing import Any
 
 from crdt import messages as m
-from crdt.effects import DeliverKnock, Effect, Learn, Reached, Send, SpaceView, Unlock, Waiting
+from crdt.effects import DeliverBlob, DeliverKnock, Effect, Learn, LoadBlob, Reached, Send, SpaceView, Unlock, Waiting
 from crdt.exchange import Channel, Claims, Exchange
 from crdt.history import Gap
 from identity.errors import RemoteProtocolError
@@ -173,6 +173,24 @@ class Session(Exchange):
     def _on_peers(self, channel: Channel, addresses: list[str]) -> list[Effect]:
         return [Learn(addresses)] if channel.opened else []
 
+    def want_blob(self, space: bytes, hash_: bytes, offset: int) -> list[Effect]:
+        """Ask the peer for a file of a post, from an offset on; nothing if the space is not open."""
+        channel = self.channels.get(space)
+        if channel is None or not channel.opened:
+            return []
+        return [Send(m.encode(m.WANT_BLOB, channel.number, hash_, offset))]
+
+    def blob(self, piece: DeliverBlob) -> list[Effect]:
+        """Send a piece of a file."""
+        channel = self.channels[piece.space]
+        return [Send(m.encode(m.BLOB, channel.number, piece.hash, piece.offset, piece.size, piece.data))]
+
+    def _on_want_blob(self, channel: Channel, hash_: bytes, offset: int) -> list[Effect]:
+        return [LoadBlob(channel.space, hash_, offset)] if channel.opened else []
+
+    def _on_blob(self, channel: Channel, *fields: Any) -> list[Effect]:
+        return [DeliverBlob(channel.space, *fields)] if channel.opened else []
+
     def is_stranger(self) -> bool:
         """Tell whether the peer turned out to share no space with this node."""
         return self._listed and not self.channels
@@ -313,6 +331,8 @@ _HANDLERS: dict[int, Any] = {
     m.PUSH: Session._on_push,
     m.HELD: Session._on_held,
     m.PEERS: Session._on_peers,
+    m.WANT_BLOB: Session._on_want_blob,
+    m.BLOB: Session._on_blob,
     m.WANT_PROOF: Session._on_want_proof,
     m.PROOF: Session._on_proof,
 }

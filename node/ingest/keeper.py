@@ -6,9 +6,11 @@ from typing import Any
 
 from crdt.batch import Batch, decode_batch, encode_batch, unbroken
 from crdt.change import ID_BYTES, LAW, Change, decode_change, verify_change
+from crdt.effects import DeliverBlob
 from crdt.history import Accepted
 from crdt.sync import News
 from identity.errors import BadSignature, Malformed
+from node.ingest.files import Files
 from node.ingest.forks import take_proof
 from node.ingest.intake import Arrival
 from node.ingest.road import Outcome, Road
@@ -32,6 +34,7 @@ class Keeper:
         self.met: dict[bytes, float] = {}
         self.in_sync_spaces: set[bytes] = set()
         self.inviters: dict[bytes, bytes] = {}
+        self.files = Files(road)
         road.heard.append(self.heard)
 
     @property
@@ -88,6 +91,14 @@ class Keeper:
         fork = await self.road.database.read(lambda db: read_fork(db, no, author))
         return (fork.one, fork.other) if fork else None
 
+    async def blob_piece(self, space: bytes, hash_: bytes, offset: int) -> DeliverBlob:
+        """Return a piece of a file that belongs to a post of the space."""
+        return await self.files.piece(self.spaces[space], hash_, offset)
+
+    async def deliver_blob(self, piece: DeliverBlob, peer: bytes) -> None:
+        """Take in a piece of a file, and ask for what comes next."""
+        await self.files.take(self.spaces[piece.space], piece, peer)
+
     async def unlock(self, space: bytes, sealed: bytes) -> None:
         """Take in secrets that a peer sealed to this device."""
         await self.road.unlock(self.spaces[space], sealed)
@@ -123,6 +134,7 @@ class Keeper:
         """Pass on what was just stored: the changes where they are few, a hint where they are many."""
         if self.syncer is None:
             return
+        self.files.look(space, self.syncer)
         law = any(entry.change.header.klass == LAW for entry in accepted)
         if len(accepted) > MAX_PUSHED or any(entry.change.body is None for entry in accepted):
             if law:
@@ -159,6 +171,8 @@ class Keeper:
         """Note that a peer holds the same as this node: its own log too."""
         self.met[peer] = time.time()
         self.in_sync_spaces.add(space)
+        if self.syncer is not None:
+            self.files.look(self.spaces[space], self.syncer)
         log = self.spaces[space].history.logs.get(self.road.device.public)
         if log is not None:
             self.reached(space, peer, log.seq)

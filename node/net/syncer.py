@@ -101,6 +101,12 @@ class Keeper(Protocol[P]):
     async def portion(self, space: bytes, numbers: Sequence[int]) -> tuple[bytes | None, int]:
         """Return an encoded batch from these numbers, and how many of them it took."""
 
+    async def blob_piece(self, space: bytes, hash_: bytes, offset: int) -> e.DeliverBlob:
+        """Return a piece of a file that belongs to a post of the space."""
+
+    async def deliver_blob(self, piece: e.DeliverBlob, peer: bytes) -> None:
+        """Take in a piece of a file, and ask for what comes next."""
+
     def reached(self, space: bytes, peer: bytes, seq: int) -> None:
         """Note how far a peer holds this node's own log."""
 
@@ -211,6 +217,14 @@ class Syncer(Generic[P]):
             elif news.law:
                 self._send_soon(running, running.session.law_changed(news.space))
 
+    def want_blob(self, peer: bytes, space: bytes, hash_: bytes, offset: int) -> bool:
+        """Ask one peer for a file of a post; tell whether it could be asked."""
+        running = self.running.get(peer)
+        effects = running.session.want_blob(space, hash_, offset) if running is not None else []
+        if running is not None:
+            self._send_soon(running, effects)
+        return bool(effects)
+
     async def look_again(self, space: bytes, but: bytes | None = None) -> None:
         """Compare roots with every peer once more."""
         for running in list(self.running.values()):
@@ -319,8 +333,17 @@ class Syncer(Generic[P]):
                 return session.unlocked(space)
             case e.DeliverProof() | e.LoadProof():
                 return await self._prove(running, effect)
+            case e.DeliverBlob() | e.LoadBlob():
+                return await self._pass_file(running, effect)
             case _:
                 self._note(effect, session.peer)
+        return []
+
+    async def _pass_file(self, running: Running, effect: e.DeliverBlob | e.LoadBlob) -> list[e.Effect]:
+        """Take in or hand out a piece of a file."""
+        if isinstance(effect, e.LoadBlob):
+            return running.session.blob(await self.keeper.blob_piece(effect.space, effect.hash, effect.offset))
+        await self.keeper.deliver_blob(effect, running.session.peer)
         return []
 
     async def _prove(self, running: Running, effect: e.DeliverProof | e.LoadProof) -> list[e.Effect]:

@@ -7,6 +7,9 @@ from typing import NamedTuple
 from crdt.change import digest
 from identity.errors import Refused, StoreError
 from node.domain.media import MAX_MEDIA_BYTES, media_type_of
+from node.domain.posts import unpack_media
+
+_HAS = "SELECT 1 FROM blob WHERE hash = ?"
 
 
 class Blob(NamedTuple):
@@ -50,6 +53,21 @@ def get_blob(connection: sqlite3.Connection, hash_: bytes) -> Blob | None:
     if digest(blob.data) != hash_:
         raise StoreError("a file in this folder was damaged; run `commons doctor`")
     return blob
+
+
+def shown_in(connection: sqlite3.Connection, space: int, hash_: bytes) -> bool:
+    """Tell whether a post of a space shows a file."""
+    sql = "SELECT EXISTS(SELECT 1 FROM post WHERE space = ? AND media IS NOT NULL AND instr(media, ?))"
+    return bool(connection.execute(sql, (space, hash_.hex().encode())).fetchone()[0])
+
+
+def missing_blobs(connection: sqlite3.Connection, space: int) -> list[bytes]:
+    """Return which files the posts of a space show and this node lacks, the newest post's first."""
+    rows = connection.execute(
+        "SELECT media FROM post WHERE space = ? AND media IS NOT NULL ORDER BY number DESC", (space,)
+    ).fetchall()
+    wanted = dict.fromkeys(media.hash for (packed,) in rows for media in unpack_media(packed))
+    return [hash_ for hash_ in wanted if not connection.execute(_HAS, (hash_,)).fetchone()]
 
 
 def blob_hashes(connection: sqlite3.Connection) -> list[bytes]:

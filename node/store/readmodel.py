@@ -10,7 +10,7 @@ from hashlib import blake2b
 from typing import Any
 
 from node.domain.documents import DocumentRow
-from node.domain.posts import Post
+from node.domain.posts import Post, unpack_media
 from node.store.bulk import insert_many
 
 _TABLES = """
@@ -20,6 +20,7 @@ CREATE TABLE IF NOT EXISTS post(
 CREATE INDEX IF NOT EXISTS post_feed ON post(space, time, number) WHERE thread IS NULL;
 CREATE INDEX IF NOT EXISTS post_thread ON post(thread, time) WHERE thread IS NOT NULL;
 CREATE INDEX IF NOT EXISTS post_source ON post(space, source) WHERE source IS NOT NULL;
+CREATE INDEX IF NOT EXISTS post_media ON post(space) WHERE media IS NOT NULL;
 CREATE INDEX IF NOT EXISTS post_log ON post(log, time);
 CREATE TABLE IF NOT EXISTS document(
   space INTEGER, id BLOB, owner BLOB, title TEXT, body TEXT, number INTEGER, edits INTEGER, time INTEGER,
@@ -69,10 +70,19 @@ def replace_posts(connection: sqlite3.Connection, rows: Iterable[Post]) -> None:
 def remove_posts(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
     """Take rows away, where they are there."""
     for number in numbers:
-        old = connection.execute("SELECT text FROM post WHERE number = ?", (number,)).fetchone()
+        old = connection.execute("SELECT text, media FROM post WHERE number = ?", (number,)).fetchone()
         if old:
             connection.execute("INSERT INTO search(search, rowid, text) VALUES('delete', ?, ?)", (number, old[0]))
             connection.execute("DELETE FROM post WHERE number = ?", (number,))
+            drop_unused(connection, [media.hash for media in unpack_media(old[1])])
+
+
+def drop_unused(connection: sqlite3.Connection, hashes: Iterable[bytes]) -> None:
+    """Drop files that no post shows any more: what was taken back goes with its pictures."""
+    for hash_ in hashes:
+        used = "SELECT EXISTS(SELECT 1 FROM post WHERE media IS NOT NULL AND instr(media, ?))"
+        if not connection.execute(used, (hash_.hex().encode(),)).fetchone()[0]:
+            connection.execute("DELETE FROM blob WHERE hash = ?", (hash_,))
 
 
 def forget_words(connection: sqlite3.Connection) -> None:

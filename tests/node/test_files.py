@@ -1,0 +1,102 @@
+"""Pictures of posts travel to members, are checked, and go when the post is taken back."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from crdt.change import digest
+from crdt.effects import DeliverBlob
+from crdt.messages import BLOB_PIECE_BYTES
+from identity.errors import Malformed
+from identity.tickets import Offer
+from node.config import Config
+from node.domain.posts import WritePost
+from node.ingest.belonging import invite
+from node.ingest.writing import retract_command
+from node.runtime import Node, now_ms
+from node.store import blobs
+
+LOOPBACK = Config(listen=("/ip4/127.0.0.1/tcp/0",), discovery=False, undo_s=0.0)
+PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 2_000  # four pieces
+Start = Callable[[str], Awaitable[Node]]
+
+
+@pytest.fixture
+async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
+    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
+    running: list[Node] = []
+
+    async def begin(name: str) -> Node:
+        node = Node(tmp_path / name, LOOPBACK)
+        await node.open()
+        running.append(node)
+        await node.name_yourself(name)
+        await node.start_network()
+        return node
+
+    yield begin
+    for node in running:
+        await node.close()
+
+
+async def until(holds: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not await holds():
+            await asyncio.sleep(0.02)
+
+
+async def held(node: Node, hash_: bytes) -> blobs.Blob | None:
+    return await node.database.read(lambda db: blobs.get_blob(db, hash_))
+
+
+async def test_a_picture_reaches_members_and_goes_with_its_post(start: Start) -> None:
+    amina, bola = await start("Amina"), await start("Bola")
+    garden = await amina.found("Garden")
+    end = now_ms() + 86_400_000
+    offer = Offer(garden.id, "Garden", "Amina", end, garden.secrets.discovery, addresses=tuple(amina.addresses))
+    _, link = await invite(amina.road, garden, offer)
+    await bola.join(link)
+    blob = blobs.make_blob(PICTURE)
+    await amina.database.transaction(lambda db: blobs.add_blobs(db, [blob]))
+
+    media = [[blob.hash, blob.media_type, "a pump", blob.size]]
+    post = await amina.road.submit(garden, WritePost("Look", None, None, media))
+    await until(lambda: held(bola, blob.hash))
+    arrived = await held(bola, blob.hash)
+    await amina.road.submit(garden, await retract_command(amina.road, garden, post.id))
+
+    async def gone() -> bool:
+        return await held(amina, blob.hash) is None and await held(bola, blob.hash) is None
+
+    await until(gone)
+    assert arrived is not None
+    assert arrived.data == PICTURE
+    assert len(PICTURE) > 3 * BLOB_PIECE_BYTES
+
+
+async def test_a_file_is_handed_out_only_where_a_post_shows_it(start: Start) -> None:
+    amina = await start("Amina")
+    garden, library = await amina.found("Garden"), await amina.found("Library")
+    blob = blobs.make_blob(PICTURE)
+    await amina.database.transaction(lambda db: blobs.add_blobs(db, [blob]))
+    media = [[blob.hash, blob.media_type, "", blob.size]]
+    await amina.road.submit(garden, WritePost("Look", None, None, media))
+
+    here = await amina.keeper.files.piece(garden, blob.hash, 0)
+    there = await amina.keeper.files.piece(library, blob.hash, 0)
+    behind = await amina.keeper.files.piece(garden, blob.hash, blob.size)
+
+    assert here.data == PICTURE[:BLOB_PIECE_BYTES]
+    assert (there.size, there.data) == (0, b"")
+    assert behind.data == b""
+
+
+async def test_a_file_nobody_asked_for_is_refused(start: Start) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    piece = DeliverBlob(garden.id, digest(PICTURE), 0, len(PICTURE), PICTURE[:100])
+
+    with pytest.raises(Malformed):
+        await amina.keeper.files.take(garden, piece, bytes(32))
