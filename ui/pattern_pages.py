@@ -47,7 +47,12 @@ PAGES: dict[str, tuple[str, str, Context]] = {
     "first_open": (
         "First open",
         "first_open.html",
-        lambda _: {"form": FormView("/patterns/first_open"), "key": ME.key, "restore_url": "/patterns/first_open"},
+        lambda _: {
+            "form": FormView("/patterns/first_open"),
+            "key": ME.key,
+            "restore_url": "/patterns/first_open",
+            "second_url": "",
+        },
     ),
     "first_open_error": (
         "First open, with an error",
@@ -56,6 +61,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "form": FormView("/patterns/first_open", {"name": " "}, {"name": "A name needs at least one letter."}),
             "key": ME.key,
             "restore_url": "",
+            "second_url": "",
         },
     ),
     "found": (

@@ -14,6 +14,7 @@ from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, space_ur
 from ui.views import FormView, InviteOffer, NavItem, PersonRef, WaitingView
 
 WELCOME, UNLOCK, BEGIN, JOIN = "/welcome", "/unlock", "/begin", "/join"
+SECOND = "/second"
 NEW_FACE = "a patch that nobody has yet"
 NOT_AN_INVITE = (Malformed, BadSignature, Refused)
 
@@ -23,6 +24,8 @@ def add_opening(book: Book) -> None:
     book.anyone("GET", "/", home)
     book.anyone("GET", WELCOME, welcome)
     book.anyone("POST", WELCOME, name_yourself)
+    book.anyone("GET", SECOND, ask_for_link)
+    book.anyone("POST", SECOND, become_second)
     book.anyone("GET", UNLOCK, ask_passphrase)
     book.anyone("POST", UNLOCK, unlock)
     book.someone("GET", BEGIN, begin)
@@ -54,7 +57,7 @@ async def welcome(visit: Visit) -> web.Response:
 
 
 def _show_welcome(visit: Visit, form: FormView) -> web.Response:
-    context = {"form": form, "key": NEW_FACE, "restore_url": ""}
+    context = {"form": form, "key": NEW_FACE, "restore_url": "", "second_url": SECOND}
     return visit.render("first_open.html", context, 422 if form.errors else 200)
 
 
@@ -74,6 +77,30 @@ async def name_yourself(visit: Visit) -> web.Response:
             return _show_welcome(visit, FormView(WELCOME, {"name": name}, {"name": sentence(refusal)}))
     visit.pages.hub.attach()
     return visit.go(BEGIN)
+
+
+async def ask_for_link(visit: Visit) -> web.Response:
+    """Ask for the link that a person's first laptop shows."""
+    if visit.node.is_ready or keyring.exists(visit.node.folder):
+        return visit.go("/")
+    return visit.render("second.html", {"form": FormView(SECOND), "back_url": WELCOME})
+
+
+async def become_second(visit: Visit) -> web.Response:
+    """Make this laptop another device of a person."""
+    sent = await visit.form()
+    link, secret = sent.get("link", ""), sent.get("passphrase", "")
+    async with visit.pages.opening:
+        if visit.node.is_ready:
+            return visit.go("/")
+        try:
+            check_expiry(read_link(link).ticket, visit.node.clock_ms())
+            space = await visit.node.add_to_person(link, secret or None)
+        except NOT_AN_INVITE as error:
+            form = FormView(SECOND, {"link": link}, {"link": sentence(error)})
+            return visit.render("second.html", {"form": form, "back_url": WELCOME}, 422)
+    visit.pages.hub.attach()
+    return visit.go(space_url(space))
 
 
 async def ask_passphrase(visit: Visit) -> web.Response:

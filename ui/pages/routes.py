@@ -5,6 +5,7 @@ from aiohttp import web
 from node.runtime import Node
 from ui.live import Hub, serve_live
 from ui.pages.connections import add_connections
+from ui.pages.data import add_data
 from ui.pages.feed import add_feed
 from ui.pages.invites import add_invites
 from ui.pages.log import add_log
@@ -29,6 +30,7 @@ PARTS = (
     add_log,
     add_settings,
     add_search,
+    add_data,
 )
 
 

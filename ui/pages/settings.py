@@ -8,22 +8,25 @@ from aiohttp import web
 from babel import Locale
 
 from identity.keys import to_did
+from identity.links import spell
 from identity.phrase import write_phrase
+from identity.tickets import Offer
 from node.domain.documents import allow_profile
-from node.ingest import writing
+from node.ingest import belonging, writing
 from node.ingest.spaces import Space
 from node.store import queries
 from ui.api_upkeep import VERSION
 from ui.locales import languages
-from ui.operations import table
 from ui.pages.frame import page
 from ui.pages.people import connected_people, device_view, person_view, profile_fields
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
-from ui.views import FormView, PersonRef, PersonView, Safety
+from ui.templating import qr_drawing
+from ui.views import DeviceOffer, FormView, PersonRef, PersonView, Safety
 
 HERE = "/settings"
 PROFILE = ("name", "pronouns", "about", "contact")
 THEMES = ("", "light", "dark")
+DEVICE_LINK_MS = 10 * 60 * 1000
 
 
 def add_settings(book: Book) -> None:
@@ -34,6 +37,7 @@ def add_settings(book: Book) -> None:
     book.someone("POST", f"{HERE}/phrase", phrase)
     book.someone("POST", f"{HERE}/passphrase", passphrase)
     book.someone("GET", f"{HERE}/devices", devices)
+    book.someone("POST", f"{HERE}/devices", add_device)
 
 
 async def settings(visit: Visit) -> web.Response:
@@ -63,8 +67,8 @@ async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = N
         "look": FormView(f"{HERE}/look", look_values),
         "languages": (("", visit.gettext("As this browser is set")), *known),
         "devices_url": f"{HERE}/devices",
-        "import_url": _if_served(visit, "/import"),
-        "export_url": _if_served(visit, "/export"),
+        "import_url": _in_space(visit, "/import"),
+        "export_url": _in_space(visit, "/export"),
         "safety": Safety(
             passphrase=lock,
             key_is_locked=is_locked,
@@ -79,11 +83,9 @@ async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = N
     return await page(visit, "settings", "settings.html", context, status)
 
 
-def _if_served(visit: Visit, path: str) -> str:
-    """Return the address of a page that another part may add, or "" while there is none."""
-    if visit.space is None or visit.space.state != "member" or path.strip("/") not in table():
-        return ""
-    return visit.url(path)
+def _in_space(visit: Visit, path: str) -> str:
+    """Return the address of a page of the present space, or "" while one is in none."""
+    return visit.url(path) if visit.space is not None and visit.space.state == "member" else ""
 
 
 def _own_name(tag: str) -> str:
@@ -167,8 +169,26 @@ async def passphrase(visit: Visit) -> web.Response:
 
 async def devices(visit: Visit) -> web.Response:
     """List one's own devices, as the present space knows them."""
+    return await _show_devices(visit, None)
+
+
+async def add_device(visit: Visit) -> web.Response:
+    """Make a link that adds another laptop to this person, and show it on this one answer."""
+    node, space = visit.node, visit.here
+    expires = node.clock_ms() + DEVICE_LINK_MS
+    offer = Offer(
+        space.id, space.name, await node.name(), expires, space.secrets.discovery,
+        purpose="device", addresses=tuple(node.addresses),
+    )  # fmt: skip
+    _, link = await belonging.invite(node.road, space, offer)
+    drawing = qr_drawing(spell(link, grouped=False), visit.gettext("QR code for the new device"))
+    return await _show_devices(visit, DeviceOffer(link, drawing, expires))
+
+
+async def _show_devices(visit: Visit, offer: DeviceOffer | None) -> web.Response:
     grants: list[Any] = []
     if visit.space is not None and visit.space.state == "member":
         grants = visit.space.law.members().get(visit.node.me.person, [])
-    context = {"devices": tuple(device_view(visit, grant) for grant in grants), "add_url": "", "offer": None}
+    add_url = f"{HERE}/devices" if grants and visit.node.me.root is not None else ""
+    context = {"devices": tuple(device_view(visit, grant) for grant in grants), "add_url": add_url, "offer": offer}
     return await page(visit, "settings", "devices.html", context)
