@@ -1,0 +1,59 @@
+"""Gossip carries hints only: sealed, bounded, and never more than a reason to ask."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from identity.sealed import new_secret
+from node.config import Config
+from node.domain.posts import WritePost
+from node.ingest.hints import MAX_HEADS, read_hint, topic_of, write_hint
+from node.runtime import Node
+
+SECRET = bytes(range(32))
+
+
+@given(st.lists(st.tuples(st.binary(min_size=32, max_size=32), st.integers(1, 2**53 - 1)), max_size=MAX_HEADS))
+def test_what_is_told_is_what_is_read(heads: list[tuple[bytes, int]]) -> None:
+    assert read_hint(SECRET, write_hint(SECRET, heads)) == heads
+
+
+@given(st.binary(max_size=400))
+def test_garbage_is_no_hint(data: bytes) -> None:
+    assert read_hint(SECRET, data) == []
+
+
+def test_who_lacks_the_secret_reads_nothing_and_knows_no_topic() -> None:
+    hint = write_hint(SECRET, [(bytes(32), 5)])
+    other = new_secret()
+
+    assert read_hint(other, hint) == []
+    assert topic_of(other) != topic_of(SECRET)
+
+
+async def test_own_changes_are_told_once_a_second_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("node.ingest.hints.PAUSE_S", 0.01)
+    node = Node(tmp_path / "node", Config(discovery=False))
+    await node.open()
+    await node.name_yourself("Amina")
+    space = await node.found("Garden")
+    told: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue()
+
+    async def publish(topic: str, data: bytes) -> None:
+        told.put_nowait((topic, data))
+
+    node.hints.start(publish)
+    for text in ("one", "two", "three"):
+        last = await node.road.submit(space, WritePost(text, None, None, []))
+    heads: list[tuple[bytes, int]] = []
+    while (node.road.device.public, last.header.seq) not in heads:
+        topic, data = await asyncio.wait_for(told.get(), 10)
+        heads = read_hint(space.secrets.talk[-1], data)
+    await node.hints.stop()
+    await node.close()
+
+    assert topic == topic_of(space.secrets.talk[-1])
