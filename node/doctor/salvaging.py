@@ -25,7 +25,7 @@ from node.store.database import FILE_NAME, Database, Lock
 from node.store.log import Stored
 from node.store.spaces import SpaceRow
 from node.store.vault import Vault
-from node.store.wreck import Wreck, add_small, is_database
+from node.store.wreck import Wreck, add_small, graft, holds_spaces
 
 _ASIDE = ("-wal", "-shm", "")
 
@@ -55,8 +55,8 @@ async def salvage(folder: Path, keys: Keys, now_ms: Callable[[], int]) -> Salvag
         scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=".salvage-", dir=folder))
         try:
             salvaged = Salvaged(_aside(path))
-            if await asyncio.to_thread(is_database, path):
-                await _keep_what_is_left(path, scratch, keys, now_ms, salvaged)
+            wreck = await asyncio.to_thread(_readable, path, scratch)
+            await _keep_what_is_left(wreck, scratch, keys, now_ms, salvaged)
             await asyncio.to_thread(_exchange, scratch / FILE_NAME, path, salvaged.aside)
         finally:
             await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
@@ -65,6 +65,15 @@ async def salvage(folder: Path, keys: Keys, now_ms: Callable[[], int]) -> Salvag
     finally:
         lock.free()
     return salvaged
+
+
+def _readable(path: Path, scratch: Path) -> Path | None:
+    """Return the file, or a copy with another first page, if a space can be read out of it."""
+    if holds_spaces(path):
+        return path
+    grafted = scratch / "grafted.db"
+    graft(path, grafted)
+    return grafted if holds_spaces(grafted) else None
 
 
 def _aside(path: Path) -> Path:
@@ -87,7 +96,7 @@ def _exchange(fresh: Path, path: Path, aside: Path) -> None:
 
 
 async def _keep_what_is_left(
-    path: Path, scratch: Path, keys: Keys, now_ms: Callable[[], int], salvaged: Salvaged
+    path: Path | None, scratch: Path, keys: Keys, now_ms: Callable[[], int], salvaged: Salvaged
 ) -> None:
     database = Database(scratch)
     await database.open()
@@ -96,8 +105,9 @@ async def _keep_what_is_left(
         road = Road(
             database, Vault(keys.device, keys.retired), keys.device, keys.person or keys.device.public, now_ms
         )  # fmt: skip
-        with closing(Wreck(path)) as wreck:
-            await Salvaging(road, wreck, salvaged).run()
+        if path is not None:
+            with closing(Wreck(path)) as wreck:
+                await Salvaging(road, wreck, salvaged).run()
         await database.writer.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
     finally:
         await database.close()
@@ -118,8 +128,8 @@ class Salvaging:
             space = await self._begin(row)
             if space is not None:
                 self._salvaged.spaces[space.name] = await self._feed(row[0], space)
-        for table, rows in self._wreck.small_tables():
-            await database.transaction(lambda db, table=table, rows=rows: add_small(db, table, rows))  # type: ignore[misc]
+        for table in self._wreck.small_tables():
+            await database.transaction(lambda db, table=table: add_small(db, *table))  # type: ignore[misc]
         for data in self._wreck.blobs():
             with suppress(Refused):
                 blob = make_blob(data)

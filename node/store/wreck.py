@@ -4,6 +4,7 @@ Rows are asked for in ranges; a range that SQLite cannot read is halved until on
 Whatever comes out is not to be trusted before it was verified again.
 """
 
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -15,8 +16,10 @@ import msgpack
 from crdt.change import Change
 from identity.errors import CommonsError
 from node.store import log as store_log
+from node.store.database import prepare
 from node.store.health import open_read_only
 from node.store.log import SpaceIndex, Stored
+from node.store.readmodel import create_tables
 
 _STEP = 256
 _MOST_ROWS = 1 << 24  # where even the number of the last row cannot be read
@@ -29,7 +32,11 @@ _GARBLED = (
     IndexError,
     msgpack.exceptions.UnpackException,
 )
-_SMALL = {"setting": "name, value", "peer": "device, addresses, seen, exchanged, failed, error"}
+_PAGE_BYTES = 4096
+# Where the first page says how often the file changed, how many pages it has, which are free, since when that holds.
+_COUNTER_AT, _SIZE_AT, _FREE_AT, _VALID_FOR_AT = slice(24, 28), slice(28, 32), slice(32, 40), slice(92, 96)
+_BTREE_AT, _CELLS_AT, _INNER_TABLE = 100, 112, 5
+_SMALL = ("setting", "peer")
 
 
 class Wreck:
@@ -89,11 +96,12 @@ class Wreck:
                 continue
         return found
 
-    def small_tables(self) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
-        """Give the tables that are kept as they are, if they can be read whole."""
-        for table, columns in _SMALL.items():
+    def small_tables(self) -> Iterator[tuple[str, list[str], list[tuple[Any, ...]]]]:
+        """Give the tables that are kept as they are, if they can be read whole: name, columns, rows."""
+        for table in _SMALL:
             try:
-                yield table, self._connection.execute(f"SELECT {columns} FROM {table}").fetchall()
+                cursor = self._connection.execute(f"SELECT * FROM {table}")
+                yield table, [column[0] for column in cursor.description], cursor.fetchall()
             except sqlite3.Error:
                 continue
 
@@ -147,18 +155,52 @@ def _is_whole(change: Change) -> bool:
         return False
 
 
-def is_database(path: Path) -> bool:
-    """Tell whether a file's tables can be listed at all."""
+def holds_spaces(path: Path) -> bool:
+    """Tell whether at least one space can be read out of a file."""
     try:
         with closing(Wreck(path)) as wreck:
-            wreck.spaces()
+            return bool(wreck.spaces())
     except sqlite3.Error:
         return False
-    return True
 
 
-def add_small(connection: sqlite3.Connection, table: str, rows: Sequence[Sequence[Any]]) -> None:
+def graft(path: Path, target: Path) -> None:
+    """Copy a file whose list of tables is damaged, and give the copy that of a fresh database.
+
+    The list lies in the first page and those it leads to. As every database of one schema is made by the same steps,
+    it is the same in all. Should it not fit, nothing that can be verified comes out.
+    """
+    fresh = target.with_name(f"{target.name}.fresh")
+    with closing(sqlite3.connect(fresh, isolation_level=None)) as connection:
+        prepare(connection)
+        create_tables(connection)
+    pages = fresh.read_bytes()
+    first = bytearray(pages[:_PAGE_BYTES])
+    first[_SIZE_AT] = (path.stat().st_size // _PAGE_BYTES).to_bytes(4, "big")
+    first[_FREE_AT] = bytes(8)
+    first[_VALID_FOR_AT] = first[_COUNTER_AT]
+    shutil.copyfile(path, target)
+    with target.open("r+b") as file:
+        file.write(first)
+        for number in _pages_below(bytes(first)):
+            file.seek((number - 1) * _PAGE_BYTES)
+            file.write(pages[(number - 1) * _PAGE_BYTES : number * _PAGE_BYTES])
+
+
+def _pages_below(first: bytes) -> list[int]:
+    """Return the numbers of the pages that the first one leads to (SQLite's file format, §1.6)."""
+    if first[_BTREE_AT] != _INNER_TABLE:
+        return []
+    count = int.from_bytes(first[_BTREE_AT + 3 : _BTREE_AT + 5], "big")
+    cells = [int.from_bytes(first[at : at + 2], "big") for at in range(_CELLS_AT, _CELLS_AT + 2 * count, 2)]
+    places = [*cells, _BTREE_AT + 8]
+    return [int.from_bytes(first[at : at + 4], "big") for at in places]
+
+
+def add_small(
+    connection: sqlite3.Connection, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]
+) -> None:
     """Put rows of a table that is kept as it is into a fresh file."""
-    columns = _SMALL[table]
-    marks = ",".join("?" * len(columns.split(",")))
-    connection.executemany(f"INSERT OR REPLACE INTO {table}({columns}) VALUES({marks})", rows)
+    connection.executemany(
+        f"INSERT OR REPLACE INTO {table}({','.join(columns)}) VALUES({','.join('?' * len(columns))})", rows
+    )

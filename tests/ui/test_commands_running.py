@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from processes import ROOT, Room, room_at, until
+from processes import ROOT, Room, room_at, same, until
 
 Told = tuple[int, str, str]
 
@@ -116,3 +116,28 @@ def test_an_import_through_a_node_that_is_killed_goes_on_after_its_restart(room:
     assert found["already"] + found["imported"] == 8_000
     assert ana.call("verify", space="-")["good"]
     assert ana.close() == 0
+
+
+def test_what_a_salvage_lost_comes_back_from_a_neighbour(room: Room, tmp_path: Path) -> None:
+    ana, bo = room.laptop("Ana").open().init(), room.laptop("Bo").open().init()
+    ana.call("found", name="Garden")
+    bo.joins(ana.invite())
+    assert told_by(commons(ana.folder, "import", str(lines_file(tmp_path, 500))))[0] == 0
+    same(ana, bo)
+    assert ana.close() == 0
+    database = ana.folder / "commons.db"
+    data = bytearray(database.read_bytes())
+    half = len(data) // 2
+    data[half : half + 60_000] = bytes(60_000)
+    database.write_bytes(data)
+
+    ill = told_by(commons(ana.folder, "doctor", "--json"))
+    salvaged = told_by(commons(ana.folder, "doctor", "--salvage", "--json"))
+    ana.open()
+    same(ana, bo)
+
+    assert (ill[0], salvaged[0]) == (1, 0)
+    assert data_of(salvaged)["spaces"].keys() == {"Garden"}
+    assert ana.call("verify", space="-")["good"]
+    assert sorted(ana.texts())[:3] == ["Post 0", "Post 1", "Post 10"]
+    assert len(ana.texts()) == 500

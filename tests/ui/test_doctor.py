@@ -252,6 +252,20 @@ def test_flipped_bytes_are_survived_and_nothing_forged_is_kept(seed: int, folder
     assert all(verified["good"] for verified in [ask("verify")[1]] if changes)
 
 
+@pytest.mark.parametrize("damage", [bytes(4096), b"\xff" * 100, b"This is not a database"])
+def test_a_damaged_first_page_costs_nothing(damage: bytes, folder: Path, ask: Ask) -> None:
+    path = folder / "commons.db"
+    before = ask("verify")[1]
+    with path.open("r+b") as file:
+        file.write(damage)
+
+    assert "--salvage" in faults(ask)["database"]
+    assert kept(ask) == POSTS + 2
+
+    assert ask("verify")[1]["digest"] == before["digest"]
+    assert faults(ask) == {}
+
+
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.7, 0.99])
 def test_a_database_cut_short_is_survived(share: float, folder: Path, ask: Ask) -> None:
     path = folder / "commons.db"
@@ -314,12 +328,12 @@ def test_nothing_is_salvaged_while_a_node_has_the_folder(folder: Path, ask: Ask)
 
 def test_settings_and_the_book_of_peers_are_kept(folder: Path, ask: Ask) -> None:
     with sqlite3.connect(folder / "commons.db") as connection:
-        connection.execute("INSERT INTO peer VALUES(?, '[]', 5, 7, NULL, NULL)", (bytes(32),))
+        connection.execute("INSERT INTO peer(device, addresses, seen) VALUES(?, '[]', 5)", (bytes(32),))
 
     kept(ask)
 
     with sqlite3.connect(folder / "commons.db") as connection:
-        assert connection.execute("SELECT seen, exchanged FROM peer").fetchall() == [(5, 7)]
+        assert connection.execute("SELECT addresses, seen FROM peer").fetchall() == [("[]", 5)]
     assert ask("status")[1]["name"] == "Ana"
 
 
