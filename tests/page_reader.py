@@ -125,7 +125,9 @@ class Browser:
         """Go to a page."""
         accept = {"Accept": "text/html", "Accept-Language": "en"} | headers
         async with self._session.get(self._url(path), headers=accept) as answer:
-            return Shown(answer.status, str(answer.url.path_qs), await answer.text(), answer.headers)
+            return Shown(
+                answer.status, str(answer.url.path_qs), (await answer.read()).decode(errors="replace"), answer.headers
+            )
 
     async def send(self, form: Form, **values: str) -> Shown:
         """Send a form with some of its fields changed, as a browser does, and follow where it leads."""

@@ -139,6 +139,16 @@ class ImportedFrom:
 
 
 @dataclass(frozen=True, slots=True)
+class MediaView:
+    """A picture of a post, or a file to be saved; ``kind`` is the first half of its media type."""
+
+    url: str
+    kind: str
+    alt: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class PostActions:
     """Addresses of what the reader may do with a post; an empty one is not offered."""
 
@@ -177,6 +187,7 @@ class PostView:
     space: NavItem | None = None
     why: str = ""
     actions: PostActions = PostActions()
+    media: tuple[MediaView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,10 @@ from other_members import Member
 from page_reader import Browser, post_ids, served
 
 from node.domain.area import read_command
+from node.domain.posts import WritePost
 from node.ingest.spaces import Space
 from node.runtime import Node
+from node.store.blobs import add_blobs, make_blob
 from node.store.pending import due_pending
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -249,3 +251,23 @@ async def test_a_fragment_is_one_post_and_unknown_ones_are_not_found(garden: Pla
     assert part.html.strip().startswith("<article")
     assert "Alone" in part.text
     assert [page.status for page in unknown] == [404] * 4
+
+
+async def test_pictures_are_shown_and_files_are_only_saved(garden: Place) -> None:
+    node, space, browser, here = garden
+    blob = make_blob(bytes.fromhex("89504e470d0a1a0a") + bytes(20))
+    await node.database.transaction(lambda db: add_blobs(db, [blob]))
+    picture = [blob.hash, "image/png", 'A hive <b>"east"</b>', blob.size]
+    sound = [bytes(32), "audio/mpeg", "", 2_000_000]
+    await node.road.submit(space, WritePost("Look", None, None, [picture, sound]))
+
+    feed = await browser.open(here)
+    file = await browser.open(f"{here}/media/{blob.hash.hex()}")
+    missing = [await browser.open(f"{here}/media/{name}") for name in (bytes(32).hex(), "zz")]
+
+    assert f'<img src="{here}/media/{blob.hash.hex()}" alt="A hive &lt;b&gt;&#34;east&#34;&lt;/b&gt;"' in feed.html
+    assert "Sound (2 MB)" in feed.text
+    assert file.headers["Content-Type"] == "image/png"
+    assert file.headers["Content-Security-Policy"] == "default-src 'none'; sandbox"
+    assert file.headers["Content-Disposition"].startswith("attachment;")
+    assert [answer.status for answer in missing] == [404, 404]

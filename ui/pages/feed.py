@@ -6,11 +6,13 @@ from typing import Any
 from aiohttp import web
 
 from identity.errors import CommonsError, Refused
+from node.domain.media import ending_of
 from node.domain.posts import WritePost
 from node.ingest import writing
-from node.store import queries
+from node.store import blobs, queries
 from node.store.queries import PostLine
 from ui.api_posts import read_cursor
+from ui.guards import attachment_headers
 from ui.live import feed_place
 from ui.operations import as_id
 from ui.pages.frame import page, space_head
@@ -29,6 +31,7 @@ def add_feed(book: Book) -> None:
     book.member("POST", "", share)
     book.member("POST", "/undo/{number}", undo)
     book.member("GET", "/fragment/{id}", fragment)
+    book.member("GET", "/media/{hash}", media)
 
 
 async def feed(visit: Visit) -> web.Response:
@@ -166,3 +169,16 @@ async def fragment(visit: Visit) -> web.Response:
     depth = (1 if line.parent == line.thread else 2) if line.thread else 0
     view = post_view(visit, line, seen.before, depth)
     return visit.render("fragments/post.html", {"post": view})
+
+
+async def media(visit: Visit) -> web.Response:
+    """Answer with a picture or file of a post: to be shown within a page or saved, never as a page of its own."""
+    try:
+        wanted = as_id(visit.request.match_info["hash"], "file")
+    except Refused as error:
+        raise web.HTTPNotFound from error
+    blob = await visit.node.database.read(lambda db: blobs.get_blob(db, wanted))
+    if blob is None:
+        raise web.HTTPNotFound
+    name = f"{wanted.hex()[:16]}.{ending_of(blob.media_type)}"
+    return web.Response(body=blob.data, content_type=blob.media_type, headers=attachment_headers(name))

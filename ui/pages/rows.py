@@ -10,14 +10,14 @@ from markupsafe import Markup
 from identity.errors import CommonsError
 from identity.keys import to_did
 from node.domain.area import read_command
-from node.domain.posts import WritePost
+from node.domain.posts import WritePost, unpack_media
 from node.ingest.spaces import Space
 from node.store.pending import PendingRow
 from node.store.queries import PostLine
 from ui.live import thread_place
-from ui.markup import rendered
+from ui.markup import rendered, tame
 from ui.pages.visit import Visit, clean_name, sentence
-from ui.views import ComposerView, FormView, ImportedFrom, PersonRef, PostActions, PostView
+from ui.views import ComposerView, FormView, ImportedFrom, MediaView, PersonRef, PostActions, PostView
 
 CLOCK_SLACK_MS = 2 * 60 * 1000
 MAX_DEPTH = 50
@@ -65,7 +65,16 @@ def post_view(visit: Visit, line: PostLine, read_until: int | None = None, depth
         is_retracted=bool(line.retracted),
         is_future_dated=line.time > node.clock_ms() + CLOCK_SLACK_MS,
         imported=imported,
+        media=media_of(visit, line),
         actions=actions(visit, line, is_mine=is_mine),
+    )
+
+
+def media_of(visit: Visit, line: PostLine) -> tuple[MediaView, ...]:
+    """Return the pictures and files of a post; one that has not arrived yet is shown by its description."""
+    return tuple(
+        MediaView(visit.url(f"/media/{one.hash.hex()}"), one.media_type.partition("/")[0], tame(one.alt), one.size)
+        for one in unpack_media(line.media)
     )
 
 
