@@ -1,6 +1,7 @@
 """The web application of one node: pages, live updates and the JSON API, on this machine only."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import secrets
@@ -14,17 +15,19 @@ from identity.errors import ConfigError
 from node.runtime import Node
 from ui.api import add_api
 from ui.assets import Assets, serve_assets
-from ui.client import API_FILE
+from ui.client import API_FILE, PREFIX
 from ui.error_pages import error_pages
 from ui.guards import protect
 from ui.pages.routes import serve_pages
 from ui.pages.visit import Pages
 from ui.patterns import serve_patterns
-from ui.session import Gate, write_opening_file, write_private
+from ui.session import SECRET_BYTES, Gate, write_opening_file, write_private
 from ui.templating import Templates
 
 logger = logging.getLogger(__name__)
 OPENING_FILE = "open.html"
+SESSION_FILE = "session.key"
+BROWSER_PATH = "/browser"
 MAX_UPLOAD_BYTES = 1024 * 1024
 SHUTDOWN_S = 2.0
 
@@ -35,7 +38,7 @@ class Site:
     def __init__(self, node: Node) -> None:
         self.node = node
         self._token = secrets.token_urlsafe(32)
-        self.gate = Gate(secrets.token_bytes(32), self._token, time.time)
+        self.gate = Gate(_kept_secret(node.folder), self._token, time.time)
         self.port = 0
         self.pages: Pages | None = None
         self._runner: web.AppRunner | None = None
@@ -75,9 +78,15 @@ class Site:
         protect(app, self.gate, self.port)
         serve_assets(app, templates.assets)
         add_api(app, self.node)
+        app.router.add_post(f"{PREFIX}{BROWSER_PATH}", self._open_again)
         self.pages = serve_pages(app, self.node, templates, self.gate)
         serve_patterns(app, templates)
         return app
+
+    async def _open_again(self, _request: web.Request) -> web.Response:
+        """Let one more browser in: for `commons` run while the node is running already."""
+        self.let_in()
+        return web.json_response({"open": str(self.opening_file), "url": self.url})
 
     async def stop(self) -> None:
         """Stop serving; nobody is let in any more."""
@@ -85,6 +94,18 @@ class Site:
         self.opening_file.unlink(missing_ok=True)
         if self._runner is not None:
             await self._runner.cleanup()
+
+
+def _kept_secret(folder: Path) -> bytes:
+    """Return the secret that signs sessions: kept, so that browsers stay let in when the node starts anew."""
+    path = folder / SESSION_FILE
+    with contextlib.suppress(OSError, ValueError):
+        kept = bytes.fromhex(path.read_text(encoding="ascii"))
+        if len(kept) == SECRET_BYTES:
+            return kept
+    fresh = secrets.token_bytes(SECRET_BYTES)
+    write_private(path, fresh.hex())
+    return fresh
 
 
 def _listen(port: int) -> socket.socket:

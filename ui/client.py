@@ -1,8 +1,10 @@
 """How the command line reaches a node: by its API while it runs, else by opening its folder."""
 
 import asyncio
+import getpass
 import http.client
 import json
+import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,9 +58,27 @@ def is_running(folder: Path) -> bool:
     return True
 
 
+def open_again(folder: Path) -> dict[str, Any] | None:
+    """Ask a running node to let one more browser in; None if none is running."""
+    running = read_api_file(folder)
+    try:
+        return _request(running, "POST", f"{PREFIX}/browser", None) if running is not None else None
+    except (ConnectionError, NetworkError):
+        return None
+
+
+def ask_passphrase(folder: Path) -> str | None:
+    """Return the passphrase of a folder's keys, if they need one."""
+    from identity import keyring
+
+    if not keyring.exists(folder) or not keyring.needs_passphrase(folder):
+        return None
+    return os.environ.get("COMMONS_PASSPHRASE") or getpass.getpass("Passphrase: ")
+
+
 async def _opened(folder: Path, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
     node = Node(folder, load(folder))
-    await node.open()
+    await node.open(ask_passphrase(folder))
     try:
         return await perform(node, name, given)
     finally:
@@ -78,11 +98,15 @@ def _over_http(running: tuple[int, str], op: Operation, given: Mapping[str, Any]
         else:
             body[param.name] = values[param.name]
     address = f"{PREFIX}{path}" + (f"?{urlencode(query)}" if query else "")
+    return _request(running, op.method, address, body)
+
+
+def _request(running: tuple[int, str], method: str, address: str, body: dict[str, Any] | None) -> dict[str, Any]:
     port, token = running
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT_S)
     try:
         headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-        connection.request(op.method, address, json.dumps(body) if body else None, headers)
+        connection.request(method, address, json.dumps(body) if body else None, headers)
         answer = connection.getresponse()
         data: dict[str, Any] = json.loads(answer.read() or b"{}")
     except (http.client.HTTPException, TimeoutError, ValueError) as error:

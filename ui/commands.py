@@ -18,7 +18,7 @@ from typing import Any
 from identity.errors import CommonsError, Refused
 from node import config as settings
 from node.runtime import Node
-from ui.client import call
+from ui.client import call, open_again
 
 EXPECTED = (CommonsError, settings.SettingError)
 Options = argparse.Namespace
@@ -44,7 +44,13 @@ def show(options: Options, data: Data, words: str) -> int:
 
 
 def run_node(options: Options) -> int:
-    """Start the node and serve until it is told to stop."""
+    """Start the node and serve until it is told to stop; if it runs already, let one more browser in."""
+    running = open_again(options.folder)
+    if running is not None:
+        words = f"This node is running already, at {running['url']}.\nTo let a browser in, open {running['open']}"
+        show(options, running, words)
+        _open_browser(options, settings.load(options.folder), Path(running["open"]))
+        return 0
     return asyncio.run(_run_node(options))
 
 
@@ -52,7 +58,7 @@ async def _run_node(options: Options) -> int:
     from ui.app import Site
 
     node = Node(options.folder, _wished(options))
-    await node.open(_ask_passphrase(options.folder))
+    await node.open(ask_passphrase(options.folder))
     site = Site(node)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -81,19 +87,19 @@ def _wished(options: Options) -> settings.Config:
 
 def _announce(options: Options, site: Any, node: Node) -> None:
     data = {"url": site.url, "open": str(site.opening_file), "folder": str(options.folder)}
-    words = f"Your node is at {site.url} (this machine only).\nTo let a browser in, open {site.opening_file}\nStop with Ctrl-C."
-    show(options, data, words)
+    lines = (
+        f"Your node is at {site.url} (this machine only).",
+        f"To let a browser in, open {site.opening_file}",
+        "Stop with Ctrl-C.",
+    )
+    show(options, data, "\n".join(lines))
     sys.stdout.flush()
-    if node.config.open_browser and not options.no_browser and not options.json:
-        webbrowser.open(site.opening_file.as_uri())
+    _open_browser(options, node.config, site.opening_file)
 
 
-def _ask_passphrase(folder: Path) -> str | None:
-    from identity import keyring
-
-    if not keyring.exists(folder) or not keyring.needs_passphrase(folder):
-        return None
-    return os.environ.get("COMMONS_PASSPHRASE") or getpass.getpass("Passphrase: ")
+def _open_browser(options: Options, config: settings.Config, file: Path) -> None:
+    if config.open_browser and not options.no_browser and not options.json:
+        webbrowser.open(file.as_uri())
 
 
 # -- asking the node -------------------------------------------------------------------------------------------------
