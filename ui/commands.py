@@ -18,7 +18,7 @@ from typing import Any
 from identity.errors import CommonsError, Refused
 from node import config as settings
 from node.runtime import Node
-from ui.client import call, open_again
+from ui.client import ask_passphrase, call, open_again
 
 EXPECTED = (CommonsError, settings.SettingError)
 Options = argparse.Namespace
