@@ -71,6 +71,7 @@ class Node:
         self._closed = False
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._answering = asyncio.Lock()
 
     # -- opening and closing -----------------------------------------------------------------------------------------
 
@@ -217,8 +218,9 @@ class Node:
         self._adopt_certificate(space)
         if self.network is not None:
             await self.network.follow_topics()
-        if await belonging.answer_knocks(self.road, self.me, space) and self.me.root is not None:
-            await belonging.certify_elsewhere(self.road, space)
+        async with self._answering:  # one after another, or a knock would be answered twice
+            if await belonging.answer_knocks(self.road, self.me, space) and self.me.root is not None:
+                await belonging.certify_elsewhere(self.road, space)
         if await belonging.follow(self.road, self.road.elsewhere):
             await self._new_space()
         self.road.elsewhere.clear()
