@@ -23,7 +23,7 @@ from ui.bench.words import live_text, name_of_live
 
 LOOK_AGAIN_S = 0.002
 QUIET_S = 0.3
-PATIENCE_S = 300.0
+PATIENCE_S = 60.0
 MAX_USES = 1_000
 Data = dict[str, Any]
 
