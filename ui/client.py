@@ -5,6 +5,7 @@ import getpass
 import http.client
 import json
 import os
+import sys
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,12 +69,14 @@ def open_again(folder: Path) -> dict[str, Any] | None:
 
 
 def ask_passphrase(folder: Path) -> str | None:
-    """Return the passphrase of a folder's keys, if they need one."""
+    """Return the passphrase of a folder's keys, if they need one and somebody is there to ask."""
     from identity import keyring
 
     if not keyring.exists(folder) or not keyring.needs_passphrase(folder):
         return None
-    return os.environ.get("COMMONS_PASSPHRASE") or getpass.getpass("Passphrase: ")
+    if wish := os.environ.get("COMMONS_PASSPHRASE"):
+        return wish
+    return getpass.getpass("Passphrase: ") if sys.stdin.isatty() else None  # the first page asks for it too
 
 
 async def _opened(folder: Path, name: str, given: Mapping[str, Any]) -> dict[str, Any]:
