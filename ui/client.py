@@ -5,8 +5,8 @@ import getpass
 import http.client
 import json
 import os
-import sys
 import socket
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
