@@ -89,6 +89,7 @@ class SimNode:
     spaces: dict[bytes, SimSpace] = field(default_factory=dict)
     reach: dict[bytes, int] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    answering: bool = False
 
     def __post_init__(self) -> None:
         self.syncer = Syncer(self.me.device.public, self, self.around.clock)
@@ -138,7 +139,12 @@ class SimNode:
 
     async def _store(self, space: SimSpace, kept: Sequence[Accepted], erasers: dict[bytes, Change]) -> None:
         self.disk.pending.append([(entry.change, erasers.get(entry.change.id)) for entry in kept])
-        await asyncio.sleep(self.around.rng.random() * self.around.fsync_s)
+        try:
+            await asyncio.sleep(self.around.rng.random() * self.around.fsync_s)
+        except asyncio.CancelledError:  # its link ended: the disk goes on by itself, what memory held is read anew
+            self.disk.sync()
+            self.load()
+            raise
         self.disk.sync()
         space.keep(kept, erasers)
 
@@ -207,14 +213,23 @@ class SimNode:
 
     async def answer_knocks(self) -> None:
         """Let in whoever proved a ticket of this device's that still holds."""
-        space = self.space
-        for join in list(space.law.waiting(self.key)):
+        if self.answering:
+            return
+        self.answering = True
+        try:
+            while (join := self._next_knock()) is not None:
+                await self.submit(self._answer(self.space, join))
+        finally:
+            self.answering = False
+
+    def _next_knock(self) -> Join | None:
+        for join in self.space.law.waiting(self.key):
             try:
-                space.law.ticket_holds(join.terms, self.now_ms())
+                self.space.law.ticket_holds(join.terms, self.now_ms())
             except Refused:
                 continue
-            if not join.admitted:
-                await self.submit(self._answer(space, join))
+            return join
+        return None
 
     def _answer(self, space: SimSpace, join: Join) -> Any:
         if join.terms.purpose == "member":

@@ -109,6 +109,8 @@ async def answer_knocks(road: Road, me: Self, space: Space) -> list[Change]:
     """Let in whoever proved a ticket of this device's that still holds; nobody has to press a button."""
     answered = []
     for join in list(space.law.waiting(road.device.public)):
+        if join.admitted:  # by another call of this, while the one before was being stored
+            continue
         try:
             space.law.ticket_holds(join.terms, road.now_ms())
             command = _answer(road, me, space, join)

@@ -1,133 +1,21 @@
 """Who belongs: the same on every node, whatever the order in which law arrives."""
 
-import random
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import pytest
-from authors import NOW_MS, Reader, key_of
+from authors import NOW_MS, key_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from law_town import ADA, DAY_MS, FOUNDING, SPACE, Person, Town, amounts_to, causal, fold, refused_last
 
-from crdt.change import LAW, Change, Header, encode_body, make, open_change
-from identity.certificates import SLOTS, certify
 from identity.errors import CommonsError
-from identity.keys import SigningKey
 from identity.tickets import Invitation, Offer, Terms, draw_up, prove
-from node.domain.area import read_command, wire_fields
-from node.domain.law.fold import Law, LawChange
 from node.domain.law.membership import (
     LAW_VERSION,
     AdmitMember,
-    CertifyDevice,
-    EnterDevice,
     FoundSpace,
-    JoinSpace,
     WithdrawTicket,
 )
-
-DAY_MS = 86_400_000
-
-
-class Person:
-    """Somebody with a root key and a first device, and the log that this device writes."""
-
-    def __init__(self, name: str, root: SigningKey | None = None, slot: int = 0) -> None:
-        self.root = root or key_of(f"{name}'s root")
-        self.device = key_of(f"{name}'s device {slot}")
-        self.certificate = certify(self.root, self.device.public, slot, NOW_MS)
-        self.log: list[Change] = []
-
-    def sign(self, space: bytes, command: Any, deps: Sequence[Change] = (), time: int = NOW_MS) -> Change:
-        """Append a law change."""
-        prev = self.log[-1].id if self.log else b""
-        ids = tuple(dep.id for dep in deps if not self.log or dep.id != prev)
-        header = Header(space, self.device.public, len(self.log) + 1, prev, ids, time, LAW, b"", b"", 0)
-        change = make(header, encode_body(command.kind, wire_fields(command)), self.device, None)
-        self.log.append(change)
-        return change
-
-
-ADA = Person("Ada")
-FOUNDING = ADA.sign(b"", FoundSpace(LAW_VERSION, ADA.certificate, "invite", []))
-SPACE = FOUNDING.id
-
-
-class Town:
-    """A space that Ada founded, as its changes are written."""
-
-    def __init__(self) -> None:
-        self.ada = Person("Ada")
-        self.ada.log.append(FOUNDING)
-        self.changes = [FOUNDING]
-
-    def sign(self, who: Person, command: Any, *deps: Change, time: int = NOW_MS) -> Change:
-        """Let somebody write a law change that names some others."""
-        self.changes.append(who.sign(SPACE, command, deps, time))
-        return self.changes[-1]
-
-    def invite(self, who: Person, purpose: Any = "member", *, uses: int = 1, name: str = "ticket") -> Invitation:
-        """Make out a ticket for a day."""
-        offer = Offer(SPACE, "Town", "Somebody", NOW_MS + DAY_MS, bytes(32), uses, purpose)
-        return draw_up(who.device, offer, key_of(name))
-
-    def knock(self, who: Person, ticket: Invitation, **wrong: Any) -> Change:
-        """Let a newcomer knock; `wrong` replaces parts of what they say."""
-        person = who.root.public
-        proof = prove(ticket, who.device.public, person)
-        certificate = who.certificate if ticket.ticket.purpose == "member" else b""
-        command = JoinSpace(ticket.terms, ticket.signature, proof, person, certificate)
-        return self.sign(who, replace(command, **wrong))
-
-    def admit(self, who: Person, join: Change, *deps: Change, time: int = NOW_MS) -> Change:
-        """Answer a knock, with it in the past."""
-        return self.sign(who, AdmitMember(join.id, []), join, *deps, time=time)
-
-    def join(self, name: str) -> Person:
-        """Let somebody join by Ada's ticket."""
-        newcomer = Person(name)
-        admission = self.admit(self.ada, self.knock(newcomer, self.invite(self.ada, name=name)))
-        self.sign(newcomer, WithdrawTicket(bytes(32)), admission)  # so that their log has it in its past
-        return newcomer
-
-
-def fold(changes: Sequence[Change], space: bytes = SPACE) -> tuple[Law, dict[bytes, str]]:
-    """Fold changes in this order; returns the law, and why changes were refused."""
-    reader = Reader()
-    law = Law(reader.history.pasts, space)
-    names: dict[int, bytes] = {}
-    for change in changes:
-        for entry in reader.take([change]).accepted:
-            header = entry.change.header
-            names[entry.number] = entry.change.id
-            command = read_command(open_change(entry.change, None))
-            place = (entry.change.id, entry.number, header.author, header.seq, header.time, entry.past)
-            law.judge(LawChange(*place, command))
-    return law, {names[number]: why for number, why in law.refused.items()}
-
-
-def amounts_to(changes: Sequence[Change]) -> tuple[Any, ...]:
-    """Return what law amounts to, free of the order in which it came."""
-    law, refused = fold(changes)
-    grants = {
-        device: sorted((grant.person, grant.slot, grant.inviter or b"") for grant in each)
-        for device, each in law.grants.items()
-    }
-    joins = {id_: join.admitted for id_, join in law.joins.items()}
-    return grants, joins, sorted(refused.items()), sorted(law.withdrawn)
-
-
-def causal(changes: Sequence[Change], seed: int) -> list[Change]:
-    """Return changes in a random order in which parents come first."""
-    rng, left, done = random.Random(seed), list(changes), set[bytes]()
-    out: list[Change] = []
-    while left:
-        ready = [c for c in left if {*c.header.deps, *([c.header.prev] if c.header.prev else [])} <= done]
-        out.append(rng.choice(ready))
-        left.remove(out[-1])
-        done.add(out[-1].id)
-    return out
 
 
 def test_the_founder_is_the_first_member() -> None:
@@ -160,11 +48,6 @@ def test_a_ticket_lets_somebody_in_when_its_inviter_answers() -> None:
     assert (list(law.waiting(ADA.device.public)), refused) == ([], {})
 
 
-def refused_last(town: Town) -> bool:
-    """Tell whether exactly the last change was refused."""
-    return list(fold(town.changes)[1]) == [town.changes[-1].id]
-
-
 def test_a_ticket_is_used_no_more_often_than_it_says() -> None:
     town = Town()
     ticket = town.invite(town.ada, uses=2)
@@ -174,6 +57,17 @@ def test_a_ticket_is_used_no_more_often_than_it_says() -> None:
 
     assert refused_last(town)
     assert fold(town.changes)[0].uses(ticket.ticket) == 2
+
+
+def test_a_knock_is_answered_once_and_uses_its_ticket_once() -> None:
+    town = Town()
+    ticket = town.invite(town.ada, uses=2)
+    join = town.knock(Person("Ben"), ticket)
+    town.admit(town.ada, join)
+    town.admit(town.ada, join)
+
+    assert refused_last(town)
+    assert fold(town.changes)[0].uses(ticket.ticket) == 1
 
 
 def test_a_ticket_ends_with_its_last_millisecond() -> None:
@@ -314,95 +208,6 @@ def test_a_knock_is_the_first_thing_a_device_says() -> None:
     town.knock(ben, town.invite(town.ada, name="again"))
 
     assert refused_last(town)
-
-
-# Devices
-
-
-def a_second_device(town: Town, slot: int, *, certified: Person | None = None) -> tuple[Change, Person]:
-    """Let Ada's next device knock with a ticket for devices."""
-    phone = Person("Ada", town.ada.root, slot)
-    join = town.knock(phone, town.invite(town.ada, "device", name=f"phone {slot}"))
-    certificate = (certified or phone).certificate
-    return town.sign(town.ada, CertifyDevice(join.id, certificate, []), join), phone
-
-
-def test_a_persons_device_adds_another_to_that_person() -> None:
-    town = Town()
-    _, phone = a_second_device(town, 1)
-
-    law, refused = fold(town.changes)
-
-    assert refused == {}
-    assert {grant.device for grant in law.members()[ADA.root.public]} == {ADA.device.public, phone.device.public}
-
-
-def test_a_taken_slot_is_refused() -> None:
-    town = Town()
-    a_second_device(town, 1)
-    phone = Person("Ada", town.ada.root, 2)
-    again = certify(town.ada.root, phone.device.public, 1, NOW_MS)
-    join = town.knock(phone, town.invite(town.ada, "device", name="again"))
-
-    town.sign(town.ada, CertifyDevice(join.id, again, []), join)
-
-    assert refused_last(town)
-
-
-def test_a_person_has_no_more_slots_than_sixteen() -> None:
-    with pytest.raises(CommonsError):
-        certify(ADA.root, key_of("one too many").public, SLOTS, NOW_MS)
-
-
-def test_two_devices_that_take_one_slot_unaware_of_each_other_are_judged_alike_everywhere() -> None:
-    town = Town()
-    admission, phone = a_second_device(town, 1)
-    town.sign(phone, WithdrawTicket(bytes(32)), admission)
-    tablet, watch = Person("Ada tablet", town.ada.root, 5), Person("Ada watch", town.ada.root, 5)
-    for host, guest, name in ((town.ada, tablet, "t"), (phone, watch, "w")):
-        join = town.knock(guest, town.invite(host, "device", name=name))
-        town.sign(host, CertifyDevice(join.id, guest.certificate, []), join)
-
-    results = [amounts_to(causal(town.changes, seed)) for seed in range(20)]
-
-    assert all(result == results[0] for result in results)
-
-
-def test_nobody_is_certified_for_another_device_or_person() -> None:
-    eve = Person("Eve")
-    town = Town()
-    a_second_device(town, 1, certified=eve)
-    assert refused_last(town)
-
-    town = Town()
-    a_second_device(town, 1, certified=Person("Ada", ADA.root, 2))
-    assert refused_last(town)
-
-
-def test_a_ticket_for_a_device_makes_no_member_and_the_other_way_round() -> None:
-    town, ben = Town(), Person("Ben")
-    town.admit(town.ada, town.knock(ben, town.invite(town.ada, "device")))
-    assert refused_last(town)
-
-    town, phone = Town(), Person("Ada", ADA.root, 1)
-    join = town.knock(phone, town.invite(town.ada))
-    town.sign(town.ada, CertifyDevice(join.id, phone.certificate, []), join)
-    assert refused_last(town)
-
-
-def test_a_new_device_of_a_member_enters_by_its_certificate_and_a_strangers_does_not() -> None:
-    town = Town()
-    phone = Person("Ada", town.ada.root, 1)
-    town.sign(phone, EnterDevice(phone.certificate), FOUNDING)
-    entered = fold(town.changes)[0].person_of(phone.device.public)
-    eve = Person("Eve")
-    town.sign(eve, EnterDevice(eve.certificate), FOUNDING)
-
-    assert entered == ADA.root.public
-    assert refused_last(town)
-
-
-# Any order
 
 
 @settings(max_examples=25)

@@ -262,6 +262,7 @@ def _answered(law: Law, change: LawChange, purpose: str) -> Join:
     require(join.terms.inviter == change.author, "only the device that issued a ticket admits by it")
     require(law.in_standing(change.author, change.past), "the inviter is not a member")
     require(join.terms.purpose == purpose, "this ticket is for something else")
+    require(not join.admitted, "this knock was answered already")
     return join
 
 
