@@ -15,7 +15,7 @@ from typing import Any
 from identity.errors import CommonsError, Refused
 from identity.keys import to_did
 from node import config as settings
-from ui.client import call, is_running
+from ui.client import ask_passphrase, call, is_running
 from ui.operations import perform
 
 Options = argparse.Namespace
@@ -198,15 +198,6 @@ def _restore_phrase(options: Options) -> int:
 
 
 # -- asking ------------------------------------------------------------------------------------------------------------
-
-
-def ask_passphrase(folder: Path) -> str | None:
-    """Return the passphrase of a folder's keys, if they need one."""
-    from identity import keyring
-
-    if not keyring.exists(folder) or not keyring.needs_passphrase(folder):
-        return None
-    return os.environ.get("COMMONS_PASSPHRASE") or getpass.getpass("Passphrase: ")
 
 
 def _ask(variable: str, question: str) -> str:

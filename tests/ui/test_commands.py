@@ -280,6 +280,17 @@ def test_keys_come_back_from_their_backup(garden: Run, home: Path) -> None:
     assert garden("post", "I am back")[0] == 0
 
 
+def test_a_sealed_folder_opens_with_its_passphrase_only(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMONS_PASSPHRASE", "open sesame")
+    run("init", "Ana", "--passphrase")
+
+    assert run("found", "Garden")[0] == 0
+    assert run("post", "Hello")[0] == 0
+    monkeypatch.setenv("COMMONS_PASSPHRASE", "wrong")
+    code, _, complaint = run("feed")
+    assert (code, "passphrase" in complaint) == (1, True)
+
+
 def test_a_sealed_backup_needs_its_passphrase(run: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COMMONS_PASSPHRASE", "open sesame")
     run("init", "Ana", "--passphrase")
