@@ -108,6 +108,14 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
+class TurnedAway:
+    """The peer did not take this node's knock, and says why."""
+
+    space: bytes
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reached:
     """The peer holds this node's own log up to this sequence number."""
 
@@ -158,4 +166,4 @@ class Waiting:
 
 
 Storing = Deliver | Finish | DeliverProof | LoadProof | DeliverKnock | Unlock | Load | LoadBlob | DeliverBlob
-Effect = Send | Storing | Reached | Learn | InSync | Waiting
+Effect = Send | Storing | Reached | Learn | InSync | Waiting | TurnedAway

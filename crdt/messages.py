@@ -5,8 +5,9 @@
 | HELLO | version, nonce | who talks which version; both nonces make this session's proofs |
 | SPACES | MACs | one per space, padded: who knows a space recognises its own, nobody else learns anything |
 | OPEN | space, root, keys, held | here is what I hold in this space, and how far I hold your log |
-| KNOCK | space, change | I hold a ticket: this is my knock; empty: I belong, and lack the keys |
+| KNOCK | space, batch | I hold a ticket: these are my knocks, the last one counts; empty: I belong, and lack the keys |
 | GUEST | space, inviter | I know you knocked; this device has to let you in |
+| TURNED_AWAY | space, words | your knock was not taken, and why |
 | KEYS | space, sealed | the space's secrets, sealed to your device |
 | ASK | space | tell me what you hold |
 | ROOT | space, root | what I hold now |
@@ -49,7 +50,7 @@ MAX_ADDRESS_CHARS = 200
 MAX_PROOF_BYTES = MAX_HEADER_BYTES + MAX_BODY_BYTES + 128
 
 HELLO, SPACES, OPEN, KNOCK, GUEST, KEYS, ASK, ROOT, BUCKETS, ENTRIES = range(10)
-WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF, PEERS, WANT_BLOB, BLOB = range(10, 21)
+WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF, PEERS, WANT_BLOB, BLOB, TURNED_AWAY = range(10, 22)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -121,8 +122,9 @@ _FIELDS: dict[int, tuple[Callable[[Any], bool], ...]] = {
     HELLO: (_number(2**16), _blob(NONCE_BYTES, NONCE_BYTES)),
     SPACES: (_many(_blob(MAC_BYTES, MAC_BYTES), MAX_SPACES),),
     OPEN: (_space, _blob(ROOT_BYTES, ROOT_BYTES), _blob(8, 8), _seq),
-    KNOCK: (_space, _blob(0, 4096)),
+    KNOCK: (_space, _blob(0, 16_384)),
     GUEST: (_space, _key),
+    TURNED_AWAY: (_space, _text),
     KEYS: (_space, _blob(1, 65_536)),
     ASK: (_space,),
     ROOT: (_space, _blob(ROOT_BYTES, ROOT_BYTES)),

@@ -23,7 +23,19 @@ from hashlib import blake2b
 from typing import Any
 
 from crdt import messages as m
-from crdt.effects import DeliverBlob, DeliverKnock, Effect, Learn, LoadBlob, Reached, Send, SpaceView, Unlock, Waiting
+from crdt.effects import (
+    DeliverBlob,
+    DeliverKnock,
+    Effect,
+    Learn,
+    LoadBlob,
+    Reached,
+    Send,
+    SpaceView,
+    TurnedAway,
+    Unlock,
+    Waiting,
+)
 from crdt.exchange import Channel, Claims, Exchange
 from crdt.history import Gap
 from identity.errors import RemoteProtocolError
@@ -296,6 +308,13 @@ class Session(Exchange):
         channel.opened = False
         return self._open(channel)
 
+    def turn_away(self, space: bytes, words: str) -> list[Effect]:
+        """Tell the peer that its knock was not taken."""
+        return [Send(m.encode(m.TURNED_AWAY, self.channels[space].number, words))]
+
+    def _on_turned_away(self, channel: Channel, words: str) -> list[Effect]:
+        return [TurnedAway(channel.space, words)]
+
     def _on_guest(self, channel: Channel, inviter: bytes) -> list[Effect]:
         return [Waiting(channel.space, inviter)]
 
@@ -331,6 +350,7 @@ _HANDLERS: dict[int, Any] = {
     m.PUSH: Session._on_push,
     m.HELD: Session._on_held,
     m.PEERS: Session._on_peers,
+    m.TURNED_AWAY: Session._on_turned_away,
     m.WANT_BLOB: Session._on_want_blob,
     m.BLOB: Session._on_blob,
     m.WANT_PROOF: Session._on_want_proof,

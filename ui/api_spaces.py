@@ -47,6 +47,7 @@ def space_data(node: Node, space: Space) -> Data:
         "members": len(members),
         "changes": space.history.size,
         "digest": space.history.root().hex(),
+        "turned_away": node.keeper.refusals.get(space.id) if space.state == "waiting" else None,
         "waiting_for": to_did(inviter) if inviter and space.state == "waiting" else None,
     }
 

@@ -136,7 +136,7 @@ def spaces(options: Options) -> int:
 
 def _space_state(space: Data) -> str:
     if space["state"] == "waiting":
-        return "waiting to be let in"
+        return f"not let in: {space['turned_away']}" if space["turned_away"] else "waiting to be let in"
     people = "1 person" if space["members"] == 1 else f"{space['members']} people"
     return f"{people}, {space['changes']} changes, digest {space['digest']}"
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from crdt.batch import Batch
-from crdt.change import Change, Header, encode_body, encode_change, make
+from crdt.change import Change, Header, encode_body, make
 from identity.certificates import SLOTS, certify, read_certificate
 from identity.errors import Refused
 from identity.keys import SigningKey
@@ -13,7 +13,7 @@ from identity.links import issue, read_link
 from identity.sealed import name_of, new_secret, seal_to_many
 from identity.tickets import Offer, Terms, Ticket, check_expiry, prove
 from node.domain.area import require, wire_fields
-from node.domain.law.fold import Join
+from node.domain.law.fold import MAX_KNOCKS, Join
 from node.domain.law.membership import (
     LAW_VERSION,
     AdmitMember,
@@ -89,19 +89,23 @@ async def knock(road: Road, me: Self, link: str) -> tuple[Space, tuple[str, ...]
     ticket = invitation.ticket
     held = road.spaces.get(ticket.space)
     require(held is None or held.state != "member", "You are a member of this space already.")
-    if held is not None:
-        return held, ticket.addresses
     for_device = ticket.purpose == "device"
     require(not for_device or not me.certificate, "This link adds a device to its maker; it invites nobody else.")
     require(for_device or me.certificate, "This device has to be added by your other device first.")
     check_expiry(ticket, road.now_ms())
-    secrets = Secrets(ticket.discovery_key)
-    row = SpaceRow(0, ticket.space, ticket.discovery_key, ticket.space_name, "waiting", road.now_ms())
-    space = await road.begin(row, secrets)
+    space = held or await road.begin(
+        SpaceRow(0, ticket.space, ticket.discovery_key, ticket.space_name, "waiting", road.now_ms()),
+        Secrets(ticket.discovery_key),
+    )
+    known = any(join.terms.key == ticket.key for join in space.law.joins.values())
+    require(known or len(space.law.joins) < MAX_KNOCKS, "You have knocked here too often from this device.")
+    if known:
+        return space, ticket.addresses
     proof = prove(invitation, road.device.public, me.person)
     certificate = me.certificate if ticket.purpose == "member" else b""
     command = JoinSpace(invitation.terms, invitation.signature, proof, me.person, certificate)
-    space.knock = encode_change(await road.submit(space, command))
+    await road.submit(space, command)
+    space.knock = await road.own_knocks(space)
     return space, ticket.addresses
 
 

@@ -4,12 +4,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crdt.batch import Batch, decode_batch, encode_batch, unbroken
-from crdt.change import ID_BYTES, LAW, Change, decode_change, verify_change
+from crdt.batch import decode_batch, encode_batch, unbroken
+from crdt.change import ID_BYTES, LAW, Change, verify_change
 from crdt.effects import DeliverBlob
 from crdt.history import Accepted
 from crdt.sync import News
-from identity.errors import BadSignature, Malformed
+from identity.errors import BadSignature, Malformed, Refused
+from identity.tickets import read_terms
+from node.domain.area import require
+from node.domain.law.membership import JoinSpace
 from node.ingest.files import Files
 from node.ingest.forks import take_proof
 from node.ingest.intake import Arrival
@@ -22,6 +25,7 @@ from node.store.forks import read_fork
 
 PORTION_BYTES = 256 * 1024
 MAX_PUSHED = 64
+BUSY_TICKET = "As many as this invitation is for have knocked already."
 
 
 class Keeper:
@@ -34,6 +38,7 @@ class Keeper:
         self.met: dict[bytes, float] = {}
         self.in_sync_spaces: set[bytes] = set()
         self.inviters: dict[bytes, bytes] = {}
+        self.refusals: dict[bytes, str] = {}
         self.files = Files(road)
         road.heard.append(self.heard)
 
@@ -70,12 +75,27 @@ class Keeper:
         proven = [author for author in forked if forked[author] != before.get(author)]
         return Stored(shown, outcome.gaps, outcome.branches, proven)
 
-    async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
-        """Store a newcomer's knock, which has to be the peer's own."""
-        knock = decode_change(change)
-        if knock.header.author != peer or knock.header.space != space or knock.header.seq != 1:
+    async def deliver_knock(self, space: bytes, knocks: bytes, peer: bytes) -> str | None:
+        """Store a newcomer's knocks, which have to be the peer's own; returns why they are turned away, if they are.
+
+        A door takes no more knocks than its ticket still lets in, so one ticket cannot fill the members' disks.
+        """
+        view = self.spaces[space]
+        batch = decode_batch(knocks, space)
+        if not batch.changes or any(change.header.author != peer for change in batch.changes):
             raise Malformed("a peer knocks with somebody else's change")
-        await self.road.receive(self.spaces[space], Batch([knock], {}), peer)
+        command = view.open(batch.changes[-1]).command
+        if not isinstance(command, JoinSpace):
+            raise Malformed("a peer knocks with something else")
+        terms = read_terms(command.terms, command.terms_signature)
+        if batch.changes[-1].id not in view.law.joins:
+            try:
+                view.law.ticket_holds(terms, self.road.now_ms())
+                require(view.law.uses(terms) + view.law.pending(terms) < terms.uses, BUSY_TICKET)
+            except Refused as refusal:
+                return str(refusal)
+        await self.road.receive(view, batch, peer)
+        return None
 
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         """Take in a proof that a log is forked; tell whether it was news.
@@ -176,6 +196,10 @@ class Keeper:
         log = self.spaces[space].history.logs.get(self.road.device.public)
         if log is not None:
             self.reached(space, peer, log.seq)
+
+    def turned_away(self, space: bytes, words: str) -> None:
+        """Note why a member's node did not take this node's knock."""
+        self.refusals[space] = words
 
     def waiting(self, space: bytes, inviter: bytes) -> None:
         """Note whose device has to let this node in."""

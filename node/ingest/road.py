@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from crdt.acceptance import judge
-from crdt.batch import Batch
-from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, Change, Header, encode_body, encode_change, make
+from crdt.batch import Batch, encode_batch
+from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, Change, Header, encode_body, make
 from crdt.history import Accepted, Gap, Log, Parent, Verdict
 from identity.errors import Refused, StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
 from node.domain.area import wire_fields
+from node.domain.law.fold import MAX_KNOCKS
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace
 from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
@@ -307,11 +308,14 @@ class Road:
                     space.law.judge(space.law_change(entry, opened.command))
             space.saved_pasts = len(history.pasts.sets)
             if row.state == "waiting":
-                mine = store_log.read_changes(connection, index, store_log.numbers_of(connection, row.no)[:1])
-                space.knock = encode_change(mine[0].change) if mine else b""
+                space.knock = _knocks(connection, index)
             return space
 
         return await self.database.read(read)
+
+    async def own_knocks(self, space: Space) -> bytes:
+        """Return this device's knocks at a space that has not let it in, as an encoded batch."""
+        return await self.database.read(lambda db: _knocks(db, space.index))
 
     async def open(self) -> None:
         """Read every space from the store."""
@@ -336,3 +340,9 @@ class Road:
         work.number_secrets(names)
         await self.database.transaction(work.plan.write)
         return space
+
+
+def _knocks(connection: Any, index: store_log.SpaceIndex) -> bytes:
+    """Return all that is held of a space whose door was only knocked at; empty if nothing is."""
+    mine = store_log.read_changes(connection, index, store_log.numbers_of(connection, index.no)[:MAX_KNOCKS])
+    return encode_batch([entry.change for entry in mine]) if mine else b""

@@ -83,8 +83,8 @@ class Keeper(Protocol[P]):
     async def deliver(self, space: bytes, prepared: P, peer: bytes) -> Stored:
         """Store a prepared batch."""
 
-    async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
-        """Store a newcomer's knock."""
+    async def deliver_knock(self, space: bytes, knocks: bytes, peer: bytes) -> str | None:
+        """Store a newcomer's knocks; returns why they are turned away, if they are."""
 
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         """Take in a proof that a log is forked; tell whether it was news."""
@@ -112,6 +112,9 @@ class Keeper(Protocol[P]):
 
     def in_sync(self, space: bytes, peer: bytes) -> None:
         """Note that a peer holds the same as this node."""
+
+    def turned_away(self, space: bytes, words: str) -> None:
+        """Note why a peer did not take this node's knock."""
 
     def waiting(self, space: bytes, inviter: bytes) -> None:
         """Note whose device has to let this node in."""
@@ -326,8 +329,8 @@ class Syncer(Generic[P]):
                     await self.look_again(space, but=session.peer)
                 return effects
             case e.DeliverKnock(space, change):
-                await keeper.deliver_knock(space, change, session.peer)
-                return session.law_changed(space)
+                refusal = await keeper.deliver_knock(space, change, session.peer)
+                return session.turn_away(space, refusal) if refusal else session.law_changed(space)
             case e.Unlock(space, sealed):
                 await keeper.unlock(space, sealed)
                 return session.unlocked(space)
@@ -374,6 +377,8 @@ class Syncer(Generic[P]):
                 self.learnt(addresses)
             case e.InSync(space):
                 self.keeper.in_sync(space, peer)
+            case e.TurnedAway(space, words):
+                self.keeper.turned_away(space, words)
             case e.Waiting(space, inviter):
                 self.keeper.waiting(space, inviter)
 

@@ -1,63 +1,28 @@
 """Pictures of posts travel to members, are checked, and go when the post is taken back."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-
 import pytest
+from loopback import Neighbourhood, link_to, until
 
 from crdt.change import digest
 from crdt.effects import DeliverBlob
 from crdt.messages import BLOB_PIECE_BYTES
 from identity.errors import Malformed
-from identity.tickets import Offer
-from node.config import Config
 from node.domain.posts import WritePost
-from node.ingest.belonging import invite
 from node.ingest.writing import retract_command
-from node.runtime import Node, now_ms
+from node.runtime import Node
 from node.store import blobs
 
-LOOPBACK = Config(listen=("/ip4/127.0.0.1/tcp/0",), discovery=False, undo_s=0.0)
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 2_000  # four pieces
-Start = Callable[[str], Awaitable[Node]]
-
-
-@pytest.fixture
-async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
-    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    running: list[Node] = []
-
-    async def begin(name: str) -> Node:
-        node = Node(tmp_path / name, LOOPBACK)
-        await node.open()
-        running.append(node)
-        await node.name_yourself(name)
-        await node.start_network()
-        return node
-
-    yield begin
-    for node in running:
-        await node.close()
-
-
-async def until(holds: Callable[[], Awaitable[object]], seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not await holds():
-            await asyncio.sleep(0.02)
 
 
 async def held(node: Node, hash_: bytes) -> blobs.Blob | None:
     return await node.database.read(lambda db: blobs.get_blob(db, hash_))
 
 
-async def test_a_picture_reaches_members_and_goes_with_its_post(start: Start) -> None:
+async def test_a_picture_reaches_members_and_goes_with_its_post(start: Neighbourhood) -> None:
     amina, bola = await start("Amina"), await start("Bola")
     garden = await amina.found("Garden")
-    end = now_ms() + 86_400_000
-    offer = Offer(garden.id, "Garden", "Amina", end, garden.secrets.discovery, addresses=tuple(amina.addresses))
-    _, link = await invite(amina.road, garden, offer)
-    await bola.join(link)
+    await bola.join(await link_to(amina, garden))
     blob = blobs.make_blob(PICTURE)
     await amina.database.transaction(lambda db: blobs.add_blobs(db, [blob]))
 
@@ -76,7 +41,7 @@ async def test_a_picture_reaches_members_and_goes_with_its_post(start: Start) ->
     assert len(PICTURE) > 3 * BLOB_PIECE_BYTES
 
 
-async def test_a_file_is_handed_out_only_where_a_post_shows_it(start: Start) -> None:
+async def test_a_file_is_handed_out_only_where_a_post_shows_it(start: Neighbourhood) -> None:
     amina = await start("Amina")
     garden, library = await amina.found("Garden"), await amina.found("Library")
     blob = blobs.make_blob(PICTURE)
@@ -93,7 +58,7 @@ async def test_a_file_is_handed_out_only_where_a_post_shows_it(start: Start) -> 
     assert behind.data == b""
 
 
-async def test_a_file_nobody_asked_for_is_refused(start: Start) -> None:
+async def test_a_file_nobody_asked_for_is_refused(start: Neighbourhood) -> None:
     amina = await start("Amina")
     garden = await amina.found("Garden")
     piece = DeliverBlob(garden.id, digest(PICTURE), 0, len(PICTURE), PICTURE[:100])

@@ -1,83 +1,37 @@
 """A device key used in two places at once: proven, frozen alike everywhere, and nothing of others' lost."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from loopback import SETTINGS, Neighbourhood, link_to, same, until
 
 from crdt.batch import Batch
 from crdt.change import TALK, Change, Header, encode_body, encode_change, make
 from identity.errors import Malformed, Refused
 from identity.keys import SigningKey
-from identity.tickets import Offer
-from node.config import Config
 from node.domain.area import wire_fields
 from node.domain.posts import WritePost
-from node.ingest.belonging import invite
 from node.ingest.forks import take_proof
 from node.ingest.spaces import Space
 from node.ingest.writing import post_command
 from node.runtime import Node, now_ms
 from node.store import queries, readmodel
 
-LOOPBACK = Config(listen=("/ip4/127.0.0.1/tcp/0",), discovery=False, undo_s=0.0)
-DAY_MS = 86_400_000
-Start = Callable[[str], Awaitable[Node]]
 
-
-@pytest.fixture
-async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Start]:
-    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    running: list[Node] = []
-
-    async def begin(name: str) -> Node:
-        node = Node(tmp_path / name, LOOPBACK)
-        await node.open()
-        running.append(node)
-        await node.name_yourself(name)
-        await node.start_network()
-        return node
-
-    yield begin
-    for node in running:
-        await node.close()
-
-
-async def until(holds: Callable[[], object], seconds: float = 15.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.01)
-
-
-def roots(space: bytes, *nodes: Node) -> set[bytes]:
-    return {node.road.spaces[space].history.root() for node in nodes if space in node.road.spaces}
-
-
-def settled(space: bytes, *nodes: Node) -> bool:
-    everyone = all(node.road.spaces[space].state == "member" for node in nodes)
-    return everyone and len(roots(space, *nodes)) == 1
-
-
-async def garden_of(start: Start, *names: str) -> tuple[list[Node], Space]:
+async def garden_of(start: Neighbourhood, *names: str) -> tuple[list[Node], Space]:
     """Found a garden with some people, everybody connected to the first."""
     nodes = [await start(name) for name in names]
     founder = nodes[0]
     space = await founder.found("Garden")
-    offer = Offer(
-        space.id, "Garden", names[0], now_ms() + DAY_MS, space.secrets.discovery, 9, "member", tuple(founder.addresses)
-    )
-    _, link = await invite(founder.road, space, offer)
+    link = await link_to(founder, space, uses=9)
     for node in nodes[1:]:
         await node.join(link)
-    await until(
-        lambda: (
-            settled(space.id, *nodes)
-            and all(len(node.road.spaces[space.id].law.members()) == len(names) for node in nodes)
-        )
-    )
-    await asyncio.sleep(0.3)
-    await until(lambda: settled(space.id, *nodes))
+
+    async def everybody_is_known() -> bool:
+        named = await founder.database.read(lambda db: queries.names(db, space.index.no))
+        return len(named) == len(names) and same(space.id, *nodes)
+
+    await until(everybody_is_known)
     return nodes, space
 
 
@@ -109,7 +63,7 @@ async def rows(node: Node, space: bytes) -> bytes:
     return await node.database.read(lambda db: readmodel.rows_digest(db, no))
 
 
-async def test_two_branches_meet_and_every_node_freezes_the_log_alike(start: Start) -> None:
+async def test_two_branches_meet_and_every_node_freezes_the_log_alike(start: Neighbourhood) -> None:
     (amina, bola, carla), garden = await garden_of(start, "Amina", "Bola", "Carla")
     key = bola.road.device
     place = head(garden, key.public)
@@ -122,7 +76,7 @@ async def test_two_branches_meet_and_every_node_freezes_the_log_alike(start: Sta
     await carla.road.receive(carla.road.spaces[garden.id], Batch(other, {}), key.public)
     await amina.start_network()
     carla.neighbours.learn(amina.addresses)
-    await until(lambda: settled(garden.id, amina, carla) and amina.road.spaces[garden.id].law.forked)
+    await until(lambda: same(garden.id, amina, carla) and amina.road.spaces[garden.id].law.forked)
 
     assert (
         amina.road.spaces[garden.id].law.forked == carla.road.spaces[garden.id].law.forked == {key.public: place[0] + 1}
@@ -131,7 +85,7 @@ async def test_two_branches_meet_and_every_node_freezes_the_log_alike(start: Sta
     assert await rows(amina, garden.id) == await rows(carla, garden.id)
 
 
-async def test_what_another_answered_keeps_its_effect_on_every_node(start: Start) -> None:
+async def test_what_another_answered_keeps_its_effect_on_every_node(start: Neighbourhood) -> None:
     (amina, bola, carla), garden = await garden_of(start, "Amina", "Bola", "Carla")
     key = bola.road.device
     place = head(garden, key.public)
@@ -146,14 +100,14 @@ async def test_what_another_answered_keeps_its_effect_on_every_node(start: Start
     await carla.road.receive(carla.road.spaces[garden.id], Batch(other, {}), key.public)
     await amina.start_network()
     carla.neighbours.learn(amina.addresses)
-    await until(lambda: settled(garden.id, amina, carla) and carla.road.spaces[garden.id].law.forked)
+    await until(lambda: same(garden.id, amina, carla) and carla.road.spaces[garden.id].law.forked)
     await until(lambda: amina.road.spaces[garden.id].law.forked)
 
     assert await texts(amina, garden.id) == await texts(carla, garden.id) == {"one 1", "one 2"}
     assert await rows(amina, garden.id) == await rows(carla, garden.id)
 
 
-async def test_a_false_proof_is_refused(start: Start) -> None:
+async def test_a_false_proof_is_refused(start: Neighbourhood) -> None:
     (amina,), garden = await garden_of(start, "Amina")
     key = amina.road.device
     one, two = branch(garden, key, head(garden, key.public), "a", "b")
@@ -166,23 +120,25 @@ async def test_a_false_proof_is_refused(start: Start) -> None:
     assert not garden.law.forked
 
 
-async def test_a_device_that_was_copied_stops_writing_and_comes_back_as_a_new_one(start: Start, tmp_path: Path) -> None:
+async def test_a_device_that_was_copied_stops_writing_and_comes_back_as_a_new_one(
+    start: Neighbourhood, tmp_path: Path
+) -> None:
     (amina, bola), garden = await garden_of(start, "Amina", "Bola")
     key = bola.road.device
     elsewhere = branch(garden, key, head(garden, key.public), "from the copy")
     here = bola.road.spaces[garden.id]
     await bola.road.submit(here, await post_command(bola.road, here, "from here", None))
-    await until(lambda: settled(garden.id, amina, bola))
+    await until(lambda: same(garden.id, amina, bola))
 
     await amina.road.receive(amina.road.spaces[garden.id], Batch(elsewhere, {}), key.public)
     await until(lambda: amina.road.spaces[garden.id].law.forked)
     await amina.syncer.look_again(garden.id)
     await until(lambda: bola.road.spaces[garden.id].law.forked)
+    there = bola.road.spaces[garden.id]
     with pytest.raises(Refused, match="new device"):
-        there = bola.road.spaces[garden.id]
         await bola.road.submit(there, WritePost("again", None, None, []))
     await bola.close()
-    again = Node(tmp_path / "Bola", LOOPBACK)
+    again = Node(tmp_path / "Bola", SETTINGS)
     await again.open()
     fresh = again.road.spaces[garden.id]
     await again.road.submit(fresh, WritePost("again", None, None, []))

@@ -24,6 +24,7 @@ from node.domain.law.membership import (
     WithdrawTicket,
 )
 
+MAX_KNOCKS = 8
 TicketId = tuple[bytes, bytes]  # the device that issued it and its key: the key alone anybody could name again
 
 
@@ -112,6 +113,10 @@ class Law:
         for grants in self.grants.values():
             yield from itertools.islice((grant for grant in grants if not self.is_void(grant)), 1)
 
+    def pending(self, ticket: Terms) -> int:
+        """Return how many knocks with a ticket nobody answered yet."""
+        return sum(not join.admitted and join.terms.key == ticket.key for join in self.joins.values())
+
     def waiting(self, inviter: bytes) -> Iterator[Join]:
         """Return the knocks with a ticket of this device that nobody answered yet."""
         return (join for join in self.joins.values() if not join.admitted and join.terms.inviter == inviter)
@@ -197,9 +202,12 @@ def found_space(law: Law, change: LawChange) -> None:
 
 
 def join_space(law: Law, change: LawChange) -> None:
-    """A newcomer knocks with a ticket made out by a member's device, as the first thing they say."""
+    """A newcomer knocks with a ticket made out by a member's device, before they say anything else.
+
+    Who was turned away may knock again with another ticket, a few times.
+    """
     command: JoinSpace = change.command
-    require(change.seq == 1, "a knock is the first change of a log")
+    require(change.seq <= MAX_KNOCKS, "a knock comes before anything else in a log")
     terms = read_terms(command.terms, command.terms_signature)
     require(terms.space == law.space, "this ticket is for another space")
     check_proof(terms, command.proof, command.person, change.author)

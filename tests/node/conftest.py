@@ -1,0 +1,16 @@
+"""What tests of whole nodes share."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from loopback import Neighbourhood
+
+
+@pytest.fixture
+async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Neighbourhood]:
+    """Start real nodes on loopback, and stop them afterwards."""
+    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
+    neighbourhood = Neighbourhood(tmp_path)
+    yield neighbourhood
+    await neighbourhood.close()
