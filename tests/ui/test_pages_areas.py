@@ -207,7 +207,7 @@ async def test_the_phrase_is_shown_only_on_the_one_page_that_was_asked_for(garde
     node, _, browser, _ = garden
     settings = await browser.open("/settings")
 
-    shown = await browser.send(settings.form("/phrase"))
+    shown = await browser.send(settings.form("/phrase#recovery"))
     after = await browser.open("/settings")
 
     root = node.me.root
@@ -224,10 +224,10 @@ async def test_the_passphrase_is_set_changed_and_taken_away(garden: Place) -> No
     node, _, browser, _ = garden
     settings = await browser.open("/settings")
 
-    unequal = await browser.send(settings.form("/passphrase"), passphrase="one", again="two")
-    locked = await browser.send(settings.form("/passphrase"), passphrase="one two", again="one two")
-    wrong = await browser.send(locked.form("/passphrase"), old="three", passphrase="four", again="four")
-    opened = await browser.send(locked.form("/passphrase"), old="one two", passphrase="", again="")
+    unequal = await browser.send(settings.form("/passphrase#passphrase"), passphrase="one", again="two")
+    locked = await browser.send(settings.form("/passphrase#passphrase"), passphrase="one two", again="one two")
+    wrong = await browser.send(locked.form("/passphrase#passphrase"), old="three", passphrase="four", again="four")
+    opened = await browser.send(locked.form("/passphrase#passphrase"), old="one two", passphrase="", again="")
 
     assert unequal.status == 422
     assert "Your key is locked." in locked.text

@@ -68,7 +68,7 @@ async def _peer_view(visit: Visit, one: Neighbour) -> PeerView:
     keeper = visit.node.keeper
     found = find_person(visit, one.device)
     if found is None:
-        person = PersonRef(visit.gettext("A laptop of none of your spaces"), to_did(one.device), "")
+        person = PersonRef(_stranger(visit, one.device), to_did(one.device), "")
     else:
         space, key = found
         person = visit.person(key, (await visit.pages.roster(space)).names, space)
@@ -84,6 +84,14 @@ async def _peer_view(visit: Visit, one: Neighbour) -> PeerView:
         last_error=_error(visit, one),
         retry_url="" if one.connected else "/connections/again",
     )
+
+
+def _stranger(visit: Visit, device: bytes) -> str:
+    """Return what to call a laptop whose person is not known: the one that invited has no name yet, but is none."""
+    knocks = (join for space in visit.node.road.spaces.values() for join in space.law.joins.values())
+    if any(join.terms.inviter == device for join in knocks):
+        return visit.gettext("The laptop that invited you")
+    return visit.gettext("A laptop of none of your spaces")
 
 
 def _error(visit: Visit, one: Neighbour) -> str:

@@ -26,6 +26,7 @@ from ui.views import DeviceOffer, FormView, PersonRef, PersonView, Safety
 HERE = "/settings"
 PROFILE = ("name", "pronouns", "about", "contact")
 THEMES = ("", "light", "dark")
+LOCK = f"{HERE}/passphrase#passphrase"
 DEVICE_LINK_MS = 10 * 60 * 1000
 
 
@@ -38,11 +39,17 @@ def add_settings(book: Book) -> None:
     book.someone("POST", f"{HERE}/passphrase", passphrase)
     book.someone("GET", f"{HERE}/devices", devices)
     book.someone("POST", f"{HERE}/devices", add_device)
+    book.someone("GET", f"{HERE}/{{form}}", back)
 
 
 async def settings(visit: Visit) -> web.Response:
     """Show the settings."""
     return await _show(visit)
+
+
+async def back(visit: Visit) -> web.Response:
+    """Go back to the settings from the address of one of their forms: it was reloaded, or kept as a bookmark."""
+    return visit.go(HERE)
 
 
 def _spaces(visit: Visit) -> list[Space]:
@@ -55,7 +62,7 @@ async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = N
     is_locked = keyring is not None and keyring.is_locked
     root = visit.node.me.root
     mine = wrong if wrong is not None and wrong.action == f"{HERE}/identity" else await _identity(visit)
-    lock = wrong if wrong is not None and wrong.action == f"{HERE}/passphrase" else FormView(f"{HERE}/passphrase")
+    lock = wrong if wrong is not None and wrong.action == LOCK else FormView(LOCK)
     known = tuple((tag, _own_name(tag)) for tag in languages())
     wishes = visit.preferences
     look_values = {"theme": wishes["theme"], "language": wishes["language"]}
@@ -72,7 +79,7 @@ async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = N
         "safety": Safety(
             passphrase=lock,
             key_is_locked=is_locked,
-            show_url=f"{HERE}/phrase" if root is not None else "",
+            show_url=f"{HERE}/phrase#recovery" if root is not None else "",
             hide_url=f"{HERE}#recovery",
             words=tuple(write_phrase(root.seed).split()) if shown and root is not None else (),
             shown=shown,
@@ -124,7 +131,7 @@ async def identity(visit: Visit) -> web.Response:
     except NOT_DONE as error:
         wrong = FormView(f"{HERE}/identity", values, {"name": sentence(error)})
         return await _show(visit, wrong=wrong, status=status_of(error))
-    return visit.go(f"{HERE}#identity", visit.gettext("Saved. The people of your spaces will see it."))
+    return visit.go(HERE, visit.gettext("Saved. The people of your spaces will see it."))
 
 
 async def look(visit: Visit) -> web.Response:
@@ -138,7 +145,7 @@ async def look(visit: Visit) -> web.Response:
     }
     await visit.pages.prefer(wishes)
     visit.language = wishes["language"] or visit.language
-    return visit.go(f"{HERE}#look", visit.gettext("Saved."))
+    return visit.go(HERE, visit.gettext("Saved."))
 
 
 async def phrase(visit: Visit) -> web.Response:
@@ -153,15 +160,15 @@ async def passphrase(visit: Visit) -> web.Response:
     keyring = visit.node.keyring
     if keyring is None or new != again:
         words = visit.gettext("The two are not the same. Type the passphrase once more, in both fields.")
-        return await _show(visit, wrong=FormView(f"{HERE}/passphrase", {}, {"again": words}), status=422)
+        return await _show(visit, wrong=FormView(LOCK, {}, {"again": words}), status=422)
     try:
         await asyncio.to_thread(keyring.change_passphrase, old if keyring.is_locked else None, new or None)
     except NOT_DONE as error:
         # What is typed into these fields is never sent back.
-        wrong = FormView(f"{HERE}/passphrase", {}, {"": sentence(error)})
+        wrong = FormView(LOCK, {}, {"": sentence(error)})
         return await _show(visit, wrong=wrong, status=status_of(error))
     if not new:
-        return visit.go(f"{HERE}#passphrase", visit.gettext("The lock is gone. Your key file is only private now."))
+        return visit.go(HERE, visit.gettext("The lock is gone. Your key file is only private now."))
     return visit.go(
         f"{HERE}#passphrase", visit.gettext("Your key is locked. The passphrase is asked for at every start.")
     )
