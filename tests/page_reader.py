@@ -148,7 +148,7 @@ class Browser:
 @asynccontextmanager
 async def served(folder: Path, passphrase: str | None = None, **wishes: Any) -> AsyncIterator[tuple[Node, Site]]:
     """Give a real node in a folder, without a network, and its pages."""
-    config = Config(**{"web_port": 0, "undo_s": 0.0, "discovery": False, "open_browser": False, **wishes})
+    config = Config(**{"web_port": 0, "undo_s": 600.0, "discovery": False, "open_browser": False, **wishes})
     node = Node(folder, config)
     await node.open(passphrase)
     site = Site(node)

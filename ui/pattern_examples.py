@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from ui.markup import differences, rendered
+from ui.node_views import InviteView, LogRow, PeerView, Safety
 from ui.templating import qr_drawing
 from ui.views import (
     ComposerView,
@@ -17,19 +18,15 @@ from ui.views import (
     FormView,
     FrameView,
     ImportedFrom,
-    InviteView,
-    LogRow,
     NavItem,
     NodeStatus,
     Notice,
     PageView,
-    PeerView,
     PersonRef,
     PersonView,
     PostActions,
     PostView,
     RevisionView,
-    Safety,
     SearchHit,
     SpaceNode,
     SpaceView,

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ui.markup import differences
+from ui.node_views import DeviceOffer, ImportProgress, InviteOffer
 from ui.pattern_examples import (
     AMINA,
     DAY_MS,
@@ -29,17 +30,7 @@ from ui.pattern_examples import (
     thread,
 )
 from ui.templating import qr_drawing
-from ui.views import (
-    DeviceOffer,
-    ErrorView,
-    FeedView,
-    FormView,
-    ImportProgress,
-    InviteOffer,
-    NavItem,
-    Notice,
-    RevisionView,
-)
+from ui.views import ErrorView, FeedView, FormView, NavItem, Notice, RevisionView
 
 Context = Callable[[int], dict[str, Any]]
 

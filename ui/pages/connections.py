@@ -8,9 +8,10 @@ from identity.errors import Malformed
 from identity.keys import to_did
 from node.net.addresses import parse
 from node.net.neighbours import Neighbour
+from ui.node_views import PeerView
 from ui.pages.frame import find_person, page
 from ui.pages.visit import Book, Visit, sentence
-from ui.views import FormView, PeerView, PersonRef
+from ui.views import FormView, PersonRef
 
 MAX_SHOWN = 100
 UNANSWERED = "attempts to connect"

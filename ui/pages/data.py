@@ -5,10 +5,11 @@ from pathlib import Path
 from aiohttp import web
 
 from node.importing.jobs import Job
+from ui.node_views import ImportProgress
 from ui.operations import perform
 from ui.pages.frame import page, space_head
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
-from ui.views import FormView, ImportProgress
+from ui.views import FormView
 
 REASONS_SHOWN = 12
 

@@ -8,12 +8,13 @@ from markupsafe import Markup
 
 from identity.errors import Refused
 from identity.links import spell
+from ui.node_views import InviteView
 from ui.operations import perform
 from ui.pages.feed import what_arrived, who_is_here
 from ui.pages.frame import page, space_head
 from ui.pages.visit import Book, Visit, sentence
 from ui.templating import qr_drawing
-from ui.views import NOTHING, FormView, InviteView
+from ui.views import NOTHING, FormView
 
 DEFAULT_USES, DEFAULT_DAYS = "1", "7"
 WORKSHOP_USES, WORKSHOP_DAYS = "30", "1"

@@ -17,10 +17,11 @@ from node.store.log import Stored
 from node.store.queries import ChangeLine
 from ui.api_upkeep import CLASSES
 from ui.markup import tame
+from ui.node_views import ChangeView, LogRow
 from ui.operations import as_id
 from ui.pages.frame import page, space_head
 from ui.pages.visit import Book, Visit, space_url
-from ui.views import ChangeView, LogRow, NavItem, PersonRef
+from ui.views import NavItem, PersonRef
 
 PAGE_SIZE = 50
 MAX_VALUE_CHARS = 2_000

@@ -9,9 +9,10 @@ from identity.links import read_link
 from identity.tickets import check_expiry
 from node.ingest import writing
 from ui.live import PATH as LIVE_PATH
+from ui.node_views import InviteOffer, WaitingView
 from ui.operations import perform
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, space_url, status_of
-from ui.views import FormView, InviteOffer, NavItem, PersonRef, WaitingView
+from ui.views import FormView, NavItem, PersonRef
 
 WELCOME, UNLOCK, BEGIN, JOIN = "/welcome", "/unlock", "/begin", "/join"
 SECOND = "/second"

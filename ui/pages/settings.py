@@ -17,11 +17,12 @@ from node.ingest.spaces import Space
 from node.store import queries
 from ui.api_upkeep import VERSION
 from ui.locales import languages
+from ui.node_views import DeviceOffer, Safety
 from ui.pages.frame import page
 from ui.pages.people import connected_people, device_view, person_view, profile_fields
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
 from ui.templating import qr_drawing
-from ui.views import DeviceOffer, FormView, PersonRef, PersonView, Safety
+from ui.views import FormView, PersonRef, PersonView
 
 HERE = "/settings"
 PROFILE = ("name", "pronouns", "about", "contact")

@@ -1,0 +1,133 @@
+"""What the pages about the node itself show: neighbours, the log, invitations, keys, imports. See ui/views.py."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from markupsafe import Markup
+
+from ui.views import FormView, NavItem, Nearness, PersonRef
+
+
+@dataclass(frozen=True, slots=True)
+class PeerView:
+    """A node we exchange with, and how the last time went.
+
+    ``received`` counts changes that came from it since this node started, ``sent`` those of this device that it is
+    known to hold.
+    """
+
+    person: PersonRef
+    device_name: str
+    nearness: Nearness
+    way: str
+    last_exchange_ms: int | None
+    received: int = 0
+    sent: int = 0
+    last_error: str = ""
+    retry_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One change on the public log; ``reason`` is why it was refused, empty if it has effect."""
+
+    id: str
+    time_ms: int
+    author: PersonRef
+    kind: str
+    summary: str
+    seq: int
+    size_bytes: int
+    reason: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeView:
+    """One change by itself: its line of the log, how it is signed, what it rests on, what it says field by field."""
+
+    row: LogRow
+    klass: str
+    device: str
+    signature: str
+    before: tuple[NavItem, ...]
+    rests_on: tuple[NavItem, ...]
+    fields: tuple[tuple[str, str], ...]
+    post_url: str
+    log_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class InviteView:
+    """An invitation that can still be used, or was withdrawn; ``qr`` is its drawing."""
+
+    link: str
+    qr: Markup
+    made_ms: int
+    expires_ms: int
+    uses: int
+    used: int
+    withdraw_url: str = ""
+    is_withdrawn: bool = False
+    is_over: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InviteOffer:
+    """What an invitation says, shown before one joins."""
+
+    space_name: str
+    space_key: str
+    inviter: PersonRef
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingView:
+    """What one knows while one waits to be let in: who is near, and what kept laptops from being reached."""
+
+    space_name: str
+    space_key: str
+    neighbours: int
+    is_near_inviter: bool
+    troubles: tuple[str, ...]
+    lan_is_on: bool
+    ways: tuple[NavItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOffer:
+    """A link that makes another laptop a device of the same person."""
+
+    link: str
+    qr: Markup
+    expires_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """How the person's key is kept. ``words`` is empty unless they asked to see them (``shown``).
+
+    ``show_url`` is empty on a device that does not hold the person's key.
+    """
+
+    passphrase: FormView
+    key_is_locked: bool
+    show_url: str
+    hide_url: str
+    words: tuple[str, ...] = ()
+    shown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far an import has come; ``total`` is None while the archive is still being read."""
+
+    name: str
+    state: Literal["reading", "running", "stopped", "done"]
+    done: int
+    total: int | None
+    already_there: int = 0
+    skipped: tuple[tuple[str, int], ...] = ()
+    stop_url: str = ""
+    resume_url: str = ""
