@@ -171,6 +171,7 @@ class Syncer(Generic[P]):
             await self._carry_out(running, running.session.start())
             while True:
                 frame = await link.receive()
+                await asyncio.sleep(0)  # what is queued already comes without a pause: leave the others their turn
                 running.session.tick(self.clock())
                 await self._carry_out(running, running.session.receive(frame))
                 self._leave_strangers(running)
