@@ -130,6 +130,7 @@ def _add_upkeep(add: Add) -> None:
         "bench",
         "Measure this node beside its floors; prints JSON.",
         (("--quick",), {"action": "store_true", "help": "fewer and smaller runs"}),
+        (("--only",), {"action": "append", "metavar": "NAME", "default": [], "help": "only this one, such as live"}),
     )
     add("test", "Run all tests; more arguments go to pytest.", (("arguments",), {"nargs": "*", "help": "for pytest"}))
 

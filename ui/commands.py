@@ -243,6 +243,13 @@ def config(options: Options) -> int:
     return show(options, data, "\n".join(f"{key} = {value}" for key, value in data.items()))
 
 
+def bench(options: Options) -> int:
+    """Measure."""
+    from ui.bench.run import bench as measure  # it imports everything
+
+    return measure(options.only, is_quick=options.quick)
+
+
 def _moment(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
@@ -254,4 +261,5 @@ def _day(time_ms: int) -> str:
 _COMMANDS: dict[str, Callable[[Options], int]] = {
     "run": run_node, "init": init, "found": found, "spaces": spaces, "invite": invite, "join": join, "post": post,
     "feed": feed, "peers": peers, "status": status, "verify": verify, "rebuild": rebuild, "config": config,
+    "bench": bench,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 python -m ui.bench.floor rows FOLDER POSTS SEALED_BYTES
 python -m ui.bench.floor serve FRAMES FRAME_BYTES [FOLDER]     one commit for each frame if there is a folder
+python -m ui.bench.floor imports                           what a running node imports, and nothing else
 python -m ui.bench.floor dial ADDRESS FRAME_BYTES [FOLDER]     each line of stdin is a turn: {"count": …, "pause_s": …}
 
 A frame begins with when it was made, in ns of the monotonic clock, which processes of one machine share.
@@ -15,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from node.store.floors import Commits, write_rows
-from ui.bench.measures import cpu_s
+from ui.bench.measures import cpu_s, memory_mb
 from ui.bench.words import post_text
 
 _CLOCK_BYTES = 8
@@ -78,9 +79,17 @@ def dial(address: str, frame_bytes: str, folder: str = "") -> None:
     floors.dial(address, turns())
 
 
+def imports() -> None:
+    """Import what a running node has imported, and tell the memory."""
+    from node.net import host
+    from ui import app
+
+    say(memory_mb=memory_mb(), modules=[host.__name__, app.__name__])
+
+
 def main() -> None:
     """Run one floor."""
-    floors: dict[str, Callable[..., None]] = {"rows": rows, "serve": serve, "dial": dial}
+    floors: dict[str, Callable[..., None]] = {"rows": rows, "serve": serve, "dial": dial, "imports": imports}
     floors[sys.argv[1]](*sys.argv[2:])
 
 

@@ -5,12 +5,12 @@ import gc
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from crdt.history import Accepted
-from identity.errors import CommonsError, Refused
+from identity.errors import CommonsError
 from node.config import Config
 from node.domain.posts import WritePost
 from node.ingest.belonging import invite
@@ -19,33 +19,12 @@ from node.runtime import Node
 from node.store import queries
 from ui.bench import measures
 from ui.bench.seeding import Writer, offer_for, read_devices, seed
+from ui.bench.waiting import moments, until
 from ui.bench.words import live_text, name_of_live
 
-LOOK_AGAIN_S = 0.002
 QUIET_S = 0.3
-PATIENCE_S = 60.0
 MAX_USES = 1_000
 Data = dict[str, Any]
-
-
-async def moments(patience_s: float = PATIENCE_S, pause_s: float = LOOK_AGAIN_S) -> AsyncIterator[None]:
-    """Give one moment after another in which to look again, until patience ends."""
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        yield
-        await asyncio.sleep(pause_s)
-
-
-async def until(check: Callable[[], bool]) -> None:
-    """Wait until something holds.
-
-    Raises:
-        Refused: if it does not for five minutes.
-    """
-    async for _ in moments():
-        if check():
-            return
-    raise Refused("the benchmark waited in vain")
 
 
 class Orders:
