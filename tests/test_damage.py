@@ -234,11 +234,16 @@ def test_a_running_node_answers_nobody_but_its_own_pages_and_programs(room: Room
     assert [space["name"] for space in amina.call("spaces")["spaces"]] == ["Garden"]
 
 
-def test_a_second_process_on_a_folder_is_told_who_has_it(room: Room) -> None:
+def test_a_second_process_on_a_folder_leaves_it_to_the_first(room: Room) -> None:
     (amina,) = room.community("Amina")
 
+    again = commons(amina.folder, "run", "--no-browser", "--port", "0", "--no-discovery")
+    door = (amina.folder / "api.json").rename(amina.folder / "api.away")
     told = commons(amina.folder, "run", "--no-browser", "--port", "0", "--no-discovery")
+    door.rename(amina.folder / "api.json")
 
+    assert again.returncode == 0
+    assert "running already" in again.stdout
     assert told.returncode == 1
     assert f"in use by process {amina.pid}" in told.stderr
     assert amina.post("Still here.")

@@ -225,10 +225,11 @@ def test_an_invitation_for_one_lets_in_one(room: Room) -> None:
     bo.joins(link)
 
     cem.call("join", link=link)
-    until(lambda: cem.space()["waiting_for"], "Cem having knocked")
+    until(lambda: cem.space()["turned_away"], "Cem having been turned away")
 
     assert [entry["state"] for entry in amina.call("invitations", space="-")["invitations"]] == ["used up"]
     assert (cem.space()["state"], amina.space()["members"]) == ("waiting", 2)
+    assert cem.space()["turned_away"] == "This invitation was used up."
     assert amina.call("verify", space="-")["good"]
 
 
@@ -241,11 +242,12 @@ def test_a_withdrawn_invitation_lets_nobody_in(room: Room) -> None:
         amina.call("withdraw", space="-", key=entry["key"])
 
     bo.call("join", link=link)
-    until(lambda: bo.space()["waiting_for"], "Bo having knocked")
+    until(lambda: bo.space()["turned_away"], "Bo having been turned away")
 
     states = [entry["state"] for entry in amina.call("invitations", space="-")["invitations"]]
     assert states == ["withdrawn", "withdrawn"]
     assert (bo.space()["state"], amina.space()["members"]) == ("waiting", 1)
+    assert bo.space()["turned_away"] == "This invitation was withdrawn."
     with pytest.raises(Refused, match="This invitation was withdrawn already"):
         amina.call("withdraw", space="-", key=made["key"])
 
@@ -277,9 +279,10 @@ def test_a_slow_clock_of_the_newcomer_does_not_revive_an_expired_invitation(room
     amina, bo = room.laptop("Amina").open(), room.laptop("Bo").open()
 
     bo.meets(amina)
-    until(lambda: bo.space()["waiting_for"], "Bo having knocked")
+    until(lambda: bo.space()["turned_away"], "Bo having been turned away")
 
     assert (bo.space()["state"], amina.space()["members"]) == ("waiting", 1)
+    assert bo.space()["turned_away"] == "This invitation has expired."
 
 
 @pytest.mark.parametrize("damage", [

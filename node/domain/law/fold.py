@@ -207,7 +207,8 @@ def join_space(law: Law, change: LawChange) -> None:
     Who was turned away may knock again with another ticket, a few times.
     """
     command: JoinSpace = change.command
-    require(change.seq <= MAX_KNOCKS, "a knock comes before anything else in a log")
+    admitted = law.in_standing(change.author, change.past)
+    require(change.seq <= MAX_KNOCKS and not admitted, "a knock comes before anything else in a log")
     terms = read_terms(command.terms, command.terms_signature)
     require(terms.space == law.space, "this ticket is for another space")
     check_proof(terms, command.proof, command.person, change.author)
