@@ -13,6 +13,7 @@ from node.domain.area import Fact, register, require, well_formed
 
 MAX_TEXT_CHARS = 50_000
 MAX_MEDIA = 16
+SOURCE_BYTES = 16
 MAX_ADDRESS_CHARS = 2_000
 _NONE = type(None)
 _OPTIONAL_ID = (bytes, _NONE)
@@ -67,7 +68,7 @@ class ImportPost:
         WritePost(self.text, self.thread, self.parent, self.media).check()
         well_formed(0 <= self.published < 1 << 53, "an imported post has no date")
         well_formed(len(self.address) <= MAX_ADDRESS_CHARS, "an address is too long")
-        well_formed(len(self.source) == 16, "an imported post names no source")
+        well_formed(len(self.source) == SOURCE_BYTES, "an imported post names no source")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +90,15 @@ class EditPost:
 class RetractPost:
     """Take a post back: its body, and those of the edits named, are erased wherever this is heard.
 
-    It repeats where the post stood (`thread`, `parent`), so that its place in the thread stays.
+    It repeats where the post stood (`thread`, `parent`), so that its place in the thread stays, and the hash of where
+    it was imported from (`source`), so that bringing the same archive again does not bring it back.
     """
 
     post: bytes
     thread: bytes | None
     parent: bytes | None
     edits: list[Any]
+    source: bytes | None = None
     kind: ClassVar[str] = "post.retract"
     klass: ClassVar[int] = TALK
 
@@ -103,7 +106,9 @@ class RetractPost:
         """Raise Malformed unless everything it names is an id."""
         well_formed(_is_id(self.post), "a retraction names no post")
         place = (self.thread is None) == (self.parent is None)
-        well_formed(place and (self.thread is None or _is_id(self.thread)), "a retraction names no place")
+        somewhere = self.thread is None or (_is_id(self.thread) and _is_id(self.parent))
+        well_formed(place and somewhere, "a retraction names no place")
+        well_formed(self.source is None or len(self.source) == SOURCE_BYTES, "a retraction names no source")
         well_formed(len(self.edits) <= 1_000 and all(map(_is_id, self.edits)), "a retraction names no edit")
 
     def erases(self) -> list[bytes]:
@@ -192,7 +197,7 @@ def _row(first: Fact, text: str, edited: int | None, versions: int) -> Post:
 
 def _retracted(first: Fact, command: RetractPost) -> Post:
     place = (command.thread, command.parent)
-    return Post(first.number, first.space, first.log, first.time, "", *place, None, None, 0, 1, None, None, None)
+    return Post(first.number, first.space, first.log, first.time, "", *place, None, None, 0, 1, None, None, command.source)
 
 
 def versions(facts: Sequence[Fact]) -> list[Version]:
@@ -253,4 +258,4 @@ def _post(command: Any) -> bytes | None:
 register(WritePost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,)), _own, fold_post)
 register(ImportPost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,), (int,), (str,), (bytes,)), _own, fold_post)
 register(EditPost, ((bytes,), (str,)), _post, fold_post)
-register(RetractPost, ((bytes,), _OPTIONAL_ID, _OPTIONAL_ID, (list,)), _post, fold_post)
+register(RetractPost, ((bytes,), _OPTIONAL_ID, _OPTIONAL_ID, (list,), _OPTIONAL_ID), _post, fold_post)

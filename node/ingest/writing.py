@@ -49,7 +49,8 @@ async def retract_command(road: Road, space: Space, post: bytes) -> RetractPost:
     require(not line.retracted, "This post was taken back already.")
     facts = await facts_about(road, space, post)
     edits = [fact.id for fact in facts if isinstance(fact.command, EditPost) and fact.person == line.person]
-    return RetractPost(post, line.thread, line.parent, edits)
+    source = await road.database.read(lambda db: queries.source_of(db, line.number))
+    return RetractPost(post, line.thread, line.parent, edits, source)
 
 
 async def need_post(road: Road, post: bytes) -> PostLine:

@@ -90,6 +90,12 @@ def post(connection: sqlite3.Connection, id_: bytes) -> PostLine | None:
     return PostLine(*row) if row else None
 
 
+def source_of(connection: sqlite3.Connection, number: int) -> bytes | None:
+    """Return the hash of where a post was imported from."""
+    row = connection.execute("SELECT source FROM post WHERE number = ?", (number,)).fetchone()
+    return row[0] if row else None
+
+
 def posts_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[PostLine]:
     """Return posts by number, oldest first."""
     marks = ",".join("?" * len(numbers))

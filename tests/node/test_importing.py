@@ -68,6 +68,18 @@ async def test_an_imported_post_keeps_its_date_and_address(node: Node, space: Sp
     assert (line.text, line.published, line.address) == ("Post 1", 1_683_021_600_000, "https://garden.example/@ana/1")
 
 
+async def test_what_was_taken_back_does_not_come_again(node: Node, space: Space, tmp_path: Path) -> None:
+    path = as_zip(tmp_path / "a.zip", export(create(note(1))))
+    await bring(node, space, path)
+    (line,) = await lines_of(node, space)
+    await node.road.submit(space, await writing.retract_command(node.road, space, line.id))
+
+    progress = await bring(node, space, path)
+
+    assert (progress.imported, progress.already) == (0, 1)
+    assert await texts_of(node, space) == [""]
+
+
 async def test_importing_twice_brings_nothing_twice(node: Node, space: Space, tmp_path: Path) -> None:
     path = as_zip(tmp_path / "a.zip", export(*(create(note(n)) for n in range(300))))
     await bring(node, space, path)
