@@ -155,6 +155,7 @@ class Link:
             if self.queued_bytes and self._error is None:
                 await asyncio.wait([self._empty], timeout=_LINGER_S)
         finally:
+            self._inbox.clear()  # whoever still holds the link shall not hold what nobody will read
             self._empty.cancel()
             if self._outlet is not None:
                 self._outlet.reset()
@@ -191,7 +192,7 @@ class Link:
 
     def p2p_push(self, data: bytes) -> None:
         """Take bytes from the peer; hand on what makes whole frames."""
-        if self._error is not None:
+        if self._error is not None or self._closed:
             return
         self._partial += data
         try:
