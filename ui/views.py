@@ -73,7 +73,10 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class FrameView:
-    """What stands around every page. ``live_url`` is empty where a page does not follow along."""
+    """What stands around every page. ``live_url`` is empty where a page does not follow along.
+
+    ``done_draft`` is the place of what was just saved: the draft that the browser kept of it is let go.
+    """
 
     home: SpaceNode
     me: PersonRef
@@ -87,6 +90,7 @@ class FrameView:
     live_url: str = ""
     notice: Notice | None = None
     more_url: str = ""
+    done_draft: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +283,6 @@ class PageView:
     compared: RevisionView | None = None
     differences: tuple[Difference, ...] = ()
     draft: str = ""
-    is_saved: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -242,6 +242,25 @@ def test_a_draft_survives_a_closed_tab_and_is_gone_once_shared(
     expect(again.locator("#say")).to_have_value("")
 
 
+def test_a_draft_of_an_edit_is_gone_once_it_is_saved(
+    window: BrowserContext, garden: tuple[Laptop, dict[str, str]]
+) -> None:
+    laptop, parts = garden
+    page = window.new_page()
+    laptop.let_in(page)
+    edit = f"{laptop.site.url}{parts['here']}/posts/{parts['mine']}/edit"
+    page.goto(edit)
+    page.locator("[name=text]").fill("Mine, mended twice")
+    drafts = "Object.keys(localStorage).filter((key) => key.includes('edit:')).length"
+    while page.evaluate(drafts) == 0:
+        page.wait_for_timeout(50)
+
+    page.get_by_role("button", name="Save the change").click()
+
+    expect(page.locator(f"#post-{parts['mine']}")).to_contain_text("Mine, mended twice")
+    assert page.evaluate(drafts) == 0
+
+
 def test_undo_brings_the_words_back_beside_what_was_typed_meanwhile(
     window: BrowserContext, garden: tuple[Laptop, dict[str, str]]
 ) -> None:

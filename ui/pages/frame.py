@@ -41,6 +41,7 @@ async def frame(visit: Visit, area: str) -> FrameView:
         live_url=LIVE_PATH,
         notice=visit.told().notice,
         more_url="/begin",
+        done_draft=visit.told().shared,
     )
 
 

@@ -142,7 +142,6 @@ async def _show(
             compared=listed[at] if at is not None else None,
             differences=_changed(document, saved[at]) if at is not None else (),
             draft=draft_place(visit),
-            is_saved=visit.told().shared == draft_place(visit),
         ),
     }
     return await page(visit, "page", "page.html", context, status)

@@ -44,7 +44,7 @@ function forget(field) {
 
 // Words that came back from an undone post stand in the field already; what was typed meanwhile comes below them.
 function join(field) {
-  const draft = read(keyOf(field))?.text ?? "";
+  const draft = field.value === field.defaultValue ? (read(keyOf(field))?.text ?? "") : field.value;
   field.removeAttribute("data-draft-returned");
   if (draft.trim() === "" || field.defaultValue.includes(draft)) field.value = field.defaultValue;
   else field.value = `${field.defaultValue}\n\n${draft}`;
