@@ -12,6 +12,7 @@ from ui.bench.measures import Data, Goal, quantiles, rounded
 from ui.bench.parts import Part, Workshop
 
 GAP_S = 0.03
+PAGE_GAP_S = 0.2
 FLOOR_BYTES = 400
 BLOCK = 50
 UNDO_S = 0.3
@@ -81,8 +82,8 @@ async def to_page(workshop: Workshop, posts: int) -> Data:
         async with visitor(folder) as browser, browser.get("/api/v1/live", timeout=FOR_EVER) as stream:
             watching = asyncio.create_task(_watch(browser, stream, posts))
             await asyncio.sleep(SETTLE_S)
-            due = (await first.ask("say", count=posts, gap_s=GAP_S))["due"]
-            seen = await asyncio.wait_for(watching, PATIENCE_S + posts * GAP_S)
+            due = (await first.ask("say", count=posts, gap_s=PAGE_GAP_S))["due"]
+            seen = await asyncio.wait_for(watching, PATIENCE_S + posts * PAGE_GAP_S)
         await second.ask("meet", count=1)
     pairs = list(zip(due, seen, strict=True))
     return {

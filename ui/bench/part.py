@@ -245,7 +245,10 @@ async def _one(node: Node, space: Space, writer: Writer) -> tuple[float, float]:
 async def answer(orders: Any, line: bytes) -> Data:
     """Carry out one order."""
     order: Data = json.loads(line)
-    method: Callable[..., Awaitable[Data]] = getattr(orders, order.pop("do"))
+    name = order.pop("do")
+    method: Callable[..., Awaitable[Data]] | None = getattr(orders, name, None)
+    if method is None:
+        return {"error": f"{name} is no order"}
     try:
         return await method(**order)
     except CommonsError as error:

@@ -15,6 +15,7 @@ from ui.bench.measures import Data
 from ui.bench.parts import Workshop
 from ui.bench.seeds import Seeds, tell
 
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
 Scenario = Callable[[Workshop, Seeds], Awaitable[Data]]
 
 
@@ -67,8 +68,16 @@ async def measure(scenarios: dict[str, Scenario]) -> Data:
     """Run scenarios one after another in a temporary folder; every process is ended, whatever happens."""
     task = asyncio.current_task()
     assert task is not None  # noqa: S101 - this is a coroutine
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _STOPPING:
         asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    try:
+        return await _measure(scenarios)
+    finally:
+        for number in _STOPPING:
+            asyncio.get_running_loop().remove_signal_handler(number)
+
+
+async def _measure(scenarios: dict[str, Scenario]) -> Data:
     results: Data = {"machine": measures.machine(), "load": {"before": measures.load()}, "scenarios": {}}
     with tempfile.TemporaryDirectory(prefix="commons-bench-") as folder:
         workshop = Workshop(Path(folder))

@@ -67,7 +67,8 @@ async def _admit(node: Node, space: Space, devices: Sequence[SigningKey]) -> lis
     for start in range(0, len(knocks), _MAX_KNOCKS):
         await node.road.receive(space, Batch(knocks[start : start + _MAX_KNOCKS], {}), devices[0].public)
     await until(lambda: all(device.public in space.law.grants for device in devices))  # the node lets them in itself
-    return knocks
+    async with node.road.lock:  # what was judged is stored by the time the road is free
+        return knocks
 
 
 def _knock(space: Space, device: SigningKey, invitation: Invitation) -> Change:

@@ -6,11 +6,13 @@ from pathlib import Path
 from ui.bench.measures import Data, Goal, median
 from ui.bench.parts import BenchError, Part, Workshop
 from ui.bench.seeds import Seeds
+from ui.bench.waiting import moments
 from ui.bench.words import opening_of
 
 AUTHORS = 10
 SEALED_BYTES = 190  # of a 200-byte post in this bench's words
 FRAME_BYTES = 256 * 1024
+PATIENCE_S = 10.0
 
 
 async def sync(workshop: Workshop, seeds: Seeds, posts: int, runs: int) -> Data:
@@ -47,9 +49,11 @@ async def _one_run(workshop: Workshop, folder: Path, posts: int) -> Data:
 
 
 async def _same(*parts: Part) -> None:
-    digests = {(await part.ask("digest"))["root"] for part in parts}
-    if len(digests) != 1:
-        raise BenchError("the nodes do not hold the same after a sync")
+    """Look that the nodes hold the same; the newcomer's profile may still be on its way."""
+    async for _ in moments(PATIENCE_S):
+        if len({(await part.ask("digest"))["root"] for part in parts}) == 1:
+            return
+    raise BenchError("the nodes do not hold the same after a sync")
 
 
 async def _floors(workshop: Workshop, posts: int, size: int) -> Data:
