@@ -85,7 +85,13 @@ export function startDrafts() {
       if (field.value !== field.defaultValue && !field.form?.dataset.sent) keep(field);
     }
   });
-  document.addEventListener("submit", ({ target }) => (target.dataset.sent = "yes"));
+  // The answer to a form may swap the page: what stands half-typed in another field is kept first.
+  document.addEventListener("submit", ({ target }) => {
+    for (const field of document.querySelectorAll("[data-draft]")) {
+      if (field.value !== field.defaultValue) keep(field);
+    }
+    target.dataset.sent = "yes";
+  });
   document.addEventListener("htmx:after:swap", () => {
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
     visit(document);
