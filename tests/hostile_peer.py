@@ -173,26 +173,25 @@ def knock(space: Space, link: str, device: SigningKey) -> Change:
     return make(header, encode_body(body.kind, wire_fields(body)), device, space.secrets.knock())
 
 
+async def hears(stream: Link, *kinds: int) -> None:
+    """Wait until the victim says something of these kinds."""
+    kind = m.HELLO
+    async with asyncio.timeout(20):
+        while kind not in kinds:
+            kind, _ = m.decode(await stream.receive())
+
+
 async def knock_in_bulk(one: Transport, node: Node, address: str, link: str, count: int) -> int:
     """Push many knocks with one ticket, a hundred a batch."""
     stream = await one.dial(address)
     await greeted(stream, one.public, node)
-    reading = asyncio.create_task(ignore(stream))
     for _ in range(count // 100):
         knocks = [knock(only_space(node), link, SigningKey.generate()) for _ in range(100)]
         await stream.send(m.encode(m.PUSH, 0, encode_batch(knocks)))
-    await asyncio.sleep(0.5)  # its own time to be heard before it hangs up
-    reading.cancel()
+    await stream.send(m.encode(m.ASK, 0))
+    await hears(stream, m.ENTRIES, m.BUCKETS)  # what came before the question was heard as well
     await stream.close()
     return count
-
-
-async def answered(stream: Link) -> None:
-    """Wait until the victim has said something about a knock."""
-    kind = m.HELLO
-    async with asyncio.timeout(5):
-        while kind not in (m.GUEST, m.KEYS, m.OPEN, m.TURNED_AWAY):
-            kind, _ = m.decode(await stream.receive())
 
 
 async def knock_one_by_one(node: Node, address: str, link: str, count: int) -> int:
@@ -204,7 +203,7 @@ async def knock_one_by_one(node: Node, address: str, link: str, count: int) -> i
                 stream = await one.dial(address)
                 await greeted(stream, device.public, node)
                 await stream.send(m.encode(m.KNOCK, 0, encode_batch([knock(only_space(node), link, device)])))
-                await answered(stream)
+                await hears(stream, m.GUEST, m.KEYS, m.OPEN, m.TURNED_AWAY)
                 await stream.close()
     return count
 

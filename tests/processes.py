@@ -7,6 +7,7 @@ and again until something holds, and fails with what it saw last once the deadli
 import asyncio
 import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -44,6 +45,11 @@ def until(check: Callable[[], T], what: str = "", timeout_s: float = PATIENCE_S)
         if time.monotonic() > deadline:
             raise AssertionError(f"{what or 'it'} did not come true within {timeout_s:g} s; last seen: {seen!r}")
         time.sleep(LOOK_AGAIN_S)
+
+
+def some_moment(chance: random.Random, most_s: float) -> None:
+    """Let a drawn time pass, so that what follows strikes another process at no particular moment."""
+    time.sleep(chance.uniform(0, most_s))
 
 
 def free_port() -> int:

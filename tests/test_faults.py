@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from processes import NOT_RUN, Laptop, Room, asked, fill, in_folder, only_space, room_at, same
+from processes import NOT_RUN, Laptop, Room, asked, fill, in_folder, only_space, room_at, same, some_moment
 
 from identity.errors import Refused, StoreError
 from node.domain.posts import WritePost
@@ -57,7 +57,7 @@ def killed_while_writing(folder: Path, chance: random.Random) -> set[str]:
     process = writer(folder, 1000)
     assert process.stdout is not None
     acknowledged = [process.stdout.readline() for _ in range(chance.randrange(1, 12))]
-    time.sleep(chance.uniform(0, 0.01))  # somewhere in the midst of the next ones
+    some_moment(chance, 0.01)  # somewhere in the midst of the next ones
     process.kill()
     acknowledged += process.stdout.readlines()
     process.stdout.close()
@@ -85,7 +85,7 @@ def kill_syncing(room: Room, kills: int, seed: int, posts: int) -> None:
     said: set[str] = set()
     for number in range(kills):
         said |= {laptop.post(f"{laptop.name} before kill {number}") for laptop in (amina, bo)}
-        time.sleep(chance.uniform(0, 0.25))  # somewhere in the midst of the sync
+        some_moment(chance, 0.25)  # somewhere in the midst of the sync
         victim, other = chance.sample((amina, bo), 2)
         victim.kill()
         victim.open().meets(other)
