@@ -319,7 +319,9 @@ class Session(Exchange):
         return [Waiting(channel.space, inviter)]
 
     def _on_keys(self, channel: Channel, sealed: bytes) -> list[Effect]:
-        return [Unlock(channel.space, sealed)]
+        view = channel.view
+        welcome = view.in_standing(self.peer) or not view.is_open()  # a newcomer cannot tell yet who belongs
+        return [Unlock(channel.space, sealed)] if welcome else []
 
     # -- how far own changes travelled ------------------------------------------------------------------------------
 

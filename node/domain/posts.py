@@ -197,7 +197,8 @@ def _row(first: Fact, text: str, edited: int | None, versions: int) -> Post:
 
 def _retracted(first: Fact, command: RetractPost) -> Post:
     place = (command.thread, command.parent)
-    return Post(first.number, first.space, first.log, first.time, "", *place, None, None, 0, 1, None, None, command.source)
+    where = (first.number, first.space, first.log, first.time)
+    return Post(*where, "", *place, None, None, 0, 1, None, None, command.source)
 
 
 def versions(facts: Sequence[Fact]) -> list[Version]:

@@ -14,7 +14,7 @@ import msgpack
 import nacl.exceptions
 from nacl.secret import SecretBox
 
-from crdt.change import MAX_SEQ
+from crdt.change import MAX_SEQ, TALK
 from crdt.history import Accepted
 from identity.errors import NetworkError
 from node.ingest.intake import Arrival
@@ -82,7 +82,8 @@ class Hints:
 
     def topics(self) -> dict[str, Space]:
         """Return the topics of this node's spaces."""
-        return {topic_of(space.secrets.talk[-1]): space for space in self.road.spaces.values() if space.secrets.talk}
+        spaces = ((space.secret_for(TALK), space) for space in self.road.spaces.values())
+        return {topic_of(secret): space for secret, space in spaces if secret is not None}
 
     def heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
         """Note what is new; only this device's own changes are told, everybody tells theirs."""
@@ -99,18 +100,19 @@ class Hints:
                 await self._tell(self.road.spaces[id_], heads)
 
     async def _tell(self, space: Space, heads: dict[bytes, int]) -> None:
-        if self._publish is None or not space.secrets.talk:
+        secret = space.secret_for(TALK)
+        if self._publish is None or secret is None:
             return
-        secret = space.secrets.talk[-1]
         with contextlib.suppress(NetworkError):
             await self._publish(topic_of(secret), write_hint(secret, list(heads.items())))
 
     async def received(self, topic: str, data: bytes) -> None:
         """Take in a hint: compare with the neighbours if somebody is ahead of this node."""
         space = self.topics().get(topic)
-        if space is None:
+        secret = space.secret_for(TALK) if space is not None else None
+        if space is None or secret is None:
             return
         logs = space.history.logs
-        heads = read_hint(space.secrets.talk[-1], data)
+        heads = read_hint(secret, data)
         if any(author not in logs or logs[author].seq < seq for author, seq in heads):
             await self.syncer.look_again(space.id)

@@ -121,17 +121,14 @@ class Intake:
         """Take in the secrets that were sealed to this device."""
         for reader, sealed in wraps:
             if reader == self.device.public:
-                self.unlocked = self.take_secrets(sealed) or self.unlocked
+                law, talk, elsewhere = read_wrapped(self.device.open_sealed(sealed))
+                self.unlocked = self.take_secrets(law, talk) or self.unlocked
+                self.space.secrets.adopt(law, talk)
+                self.elsewhere += elsewhere
                 self.plan.state = self.space.state = "member"
 
-    def take_secrets(self, sealed: bytes) -> bool:
-        """Take in secrets sealed to this device; tell whether any is new.
-
-        Raises:
-            Malformed: if they were sealed to another.
-        """
-        law, talk, elsewhere = read_wrapped(self.device.open_sealed(sealed))
-        self.elsewhere += elsewhere
+    def take_secrets(self, law: Sequence[bytes], talk: Sequence[bytes]) -> bool:
+        """Take in secrets to open bodies with; tell whether any is new."""
         secrets = self.space.secrets
         new = [(name_of(secret), "law") for secret in law if secrets.add("law", secret)]
         new += [(name_of(secret), "talk") for secret in talk if secrets.add("talk", secret)]

@@ -24,7 +24,7 @@ from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, J
 from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
 from node.ingest.intake import Arrival, Intake
-from node.ingest.spaces import Elsewhere, Secrets, Space
+from node.ingest.spaces import Elsewhere, Secrets, Space, adopt_wraps, read_wrapped
 from node.store import log as store_log
 from node.store.database import Database
 from node.store.forks import read_forks
@@ -133,7 +133,8 @@ class Road:
         """
         async with self.lock:
             work = self.intake(space)
-            if work.take_secrets(sealed):
+            law, talk, _ = read_wrapped(self.device.open_sealed(sealed))
+            if work.take_secrets(law, talk):
                 await self.database.transaction(work.plan.write)
                 await self._read_locked(space)
 
@@ -304,8 +305,8 @@ class Road:
             space.law.forked = {fork.author: fork.seq for fork in read_forks(connection, row.no)}
             for entry in store_log.read_law(connection, index):
                 opened = space.open(entry.change)
-                if opened.command is not None:
-                    space.law.judge(space.law_change(entry, opened.command))
+                if opened.command is not None and space.law.judge(space.law_change(entry, opened.command)):
+                    adopt_wraps(space.secrets, self.vault, opened.command)
             space.saved_pasts = len(history.pasts.sets)
             if row.state == "waiting":
                 space.knock = _knocks(connection, index)

@@ -16,6 +16,7 @@ from node.domain import registry
 from node.domain.area import Fact, read_command
 from node.domain.law.fold import Law, LawChange
 from node.store.log import SpaceIndex, Stored
+from node.store.vault import Vault
 
 RECENT = 2048
 AREAS = registry.AREAS  # importing it made every kind known
@@ -27,12 +28,17 @@ Elsewhere = tuple[bytes, bytes, str]
 
 @dataclass(slots=True)
 class Secrets:
-    """The secrets of a space that this device holds, by name; the last of each use is the present one."""
+    """The secrets of a space that this device holds.
+
+    A neighbour may hand over any secret: it can only open what names it. What this device seals with is `present`,
+    by use, and only a change of law says which secrets these are.
+    """
 
     discovery: bytes
     law: list[bytes] = field(default_factory=list)
     talk: list[bytes] = field(default_factory=list)
     by_name: dict[bytes, bytes] = field(default_factory=dict)
+    present: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._know(self.knock())
@@ -50,6 +56,12 @@ class Secrets:
         (self.law if use == "law" else self.talk).append(secret)
         self._know(secret)
         return True
+
+    def adopt(self, law: Sequence[bytes], talk: Sequence[bytes]) -> None:
+        """Seal with the last of these from now on: a change of law handed them to this device."""
+        for use, secrets in (("law", law), ("talk", talk)):
+            if secrets:
+                self.present[use] = secrets[-1]
 
     def _know(self, secret: bytes) -> None:
         self.by_name[name_of(secret)] = secret
@@ -76,6 +88,14 @@ def read_wrapped(data: bytes) -> tuple[list[bytes], list[bytes], list[Elsewhere]
     if not well:
         raise Malformed("sealed secrets are malformed")
     return law, talk, others
+
+
+def adopt_wraps(secrets: Secrets, vault: Vault, command: Any) -> None:
+    """Seal with what a stored change of law handed to this device, or to one that it replaced."""
+    for reader, sealed in getattr(command, "wraps", ()):
+        data = vault.open_wrap(reader, sealed)
+        if data is not None:
+            secrets.adopt(*read_wrapped(data)[:2])
 
 
 @dataclass(slots=True)
@@ -141,8 +161,7 @@ class Space:
 
     def secret_for(self, klass: int) -> bytes | None:
         """Return the secret that a new change of a class is sealed with."""
-        held = self.secrets.law if klass in (LAW, BINDING) else self.secrets.talk
-        return held[-1] if held else None
+        return self.secrets.present.get("law" if klass in (LAW, BINDING) else "talk")
 
     def open(self, change: Change, encoded: bytes | None = None) -> "Opened":
         """Open a body as far as this node can; `encoded` is the change's header where it is at hand."""

@@ -18,6 +18,7 @@ class Vault:
 
     def __init__(self, device: SigningKey, retired: Sequence[SigningKey] = ()) -> None:
         self._boxes = [_box(key) for key in (device, *retired)]
+        self._keys = {key.public: key for key in (device, *retired)}
         self._numbers = itertools.count(1)
 
     def seal(self, secret: bytes) -> bytes:
@@ -34,6 +35,11 @@ class Vault:
             with contextlib.suppress(nacl.exceptions.CryptoError):
                 return box.decrypt(sealed)
         raise StoreError("the secrets in this folder belong to another device's key file")
+
+    def open_wrap(self, reader: bytes, sealed: bytes) -> bytes | None:
+        """Open what was sealed to this device, or to one that it replaced; None if it was sealed to another."""
+        key = self._keys.get(reader)
+        return key.open_sealed(sealed) if key is not None else None
 
     def next_number(self) -> int:
         """Return a number for one more secret."""
