@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from identity.errors import NetworkError
 from identity.keys import short
@@ -12,9 +12,11 @@ from node.config import Config
 from node.ingest.hints import Hints
 from node.net import interfaces
 from node.net.addresses import peer_id
-from node.net.discovery import Discovery
 from node.net.neighbours import Neighbours
 from node.net.transport import Transport
+
+if TYPE_CHECKING:
+    from node.net.discovery import Discovery
 
 logger = logging.getLogger(__name__)
 RESTART_PAUSE_S = 2.0
@@ -65,6 +67,8 @@ class Network:
         self._topics = set()
         await self.follow_topics()
         if self._config.discovery:
+            from node.net.discovery import Discovery  # zeroconf, which only those need who look around
+
             name = peer_id(transport.public)
             self._discovery = Discovery(name, transport.port, self._found, addresses=self._announced)
             await self._discovery.start()

@@ -17,7 +17,7 @@ from ui.api import add_api
 from ui.assets import Assets, serve_assets
 from ui.client import API_FILE, PREFIX
 from ui.error_pages import error_pages
-from ui.guards import protect
+from ui.guards import OPEN_PATH, protect
 from ui.pages.routes import serve_pages
 from ui.pages.visit import Pages
 from ui.patterns import serve_patterns
@@ -30,6 +30,7 @@ SESSION_FILE = "session.key"
 BROWSER_PATH = "/browser"
 MAX_UPLOAD_BYTES = 1024 * 1024
 SHUTDOWN_S = 2.0
+_REDIRECT = 300
 
 
 class Site:
@@ -41,6 +42,7 @@ class Site:
         self.gate = Gate(_kept_secret(node.folder), self._token, time.time)
         self.port = 0
         self.pages: Pages | None = None
+        self._shown = asyncio.Event()
         self._runner: web.AppRunner | None = None
 
     @property
@@ -68,14 +70,24 @@ class Site:
         await asyncio.to_thread(write_private, self.node.folder / API_FILE, api)
         self.let_in()
 
+    async def first_page(self, patience_s: float) -> None:
+        """Wait until a first page is on its way to a browser, or patience ends."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._shown.wait(), patience_s)
+
+    async def _note_page(self, request: web.Request, response: web.StreamResponse) -> None:
+        if request.path != OPEN_PATH and response.content_type == "text/html" and response.status < _REDIRECT:
+            self._shown.set()
+
     def let_in(self) -> None:
         """Write a fresh opening file."""
         write_opening_file(self.opening_file, self.url, self.gate.new_opening_key())
 
     def _application(self) -> web.Application:
-        templates = Templates(Assets.read(), self.node.clock_ms)
+        templates = Templates(Assets.read(), self.node.clock_ms, bytecode=_bytecode_folder(self.node.folder))
         app = web.Application(client_max_size=MAX_UPLOAD_BYTES, middlewares=[error_pages(templates, "/")])
         protect(app, self.gate, self.port)
+        app.on_response_prepare.append(self._note_page)
         serve_assets(app, templates.assets)
         add_api(app, self.node)
         app.router.add_post(f"{PREFIX}{BROWSER_PATH}", self._open_again)
@@ -94,6 +106,13 @@ class Site:
         self.opening_file.unlink(missing_ok=True)
         if self._runner is not None:
             await self._runner.cleanup()
+
+
+def _bytecode_folder(folder: Path) -> Path:
+    """Return the private folder in which compiled templates lie between runs."""
+    path = folder / "templates"
+    path.mkdir(mode=0o700, exist_ok=True)
+    return path
 
 
 def _kept_secret(folder: Path) -> bytes:

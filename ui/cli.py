@@ -1,12 +1,14 @@
 """The command line. Nothing heavy is imported before a command needs it, so that `commons --help` answers at once."""
 
 import argparse
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+IMPORT_GARBAGE = 100_000  # importing makes much and drops little: looking for garbage meanwhile is a tenth of its time
 EPILOG = """\
 first steps:
   commons                       start the node and open it in the browser
@@ -144,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments or ["run"])
     if options.command is None:
         options = parser.parse_args([*arguments, "run"])
+    gc.set_threshold(IMPORT_GARBAGE)
     from ui import commands
 
     try:

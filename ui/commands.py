@@ -23,6 +23,8 @@ from ui.client import ask_passphrase, call, open_again
 EXPECTED = (CommonsError, settings.SettingError)
 Options = argparse.Namespace
 Data = dict[str, Any]
+HEAD_START_S = 0.3
+"""So long the first page goes before the network: importing libp2p would hold it up."""
 
 
 def run(options: Options) -> int:
@@ -66,6 +68,7 @@ async def _run_node(options: Options) -> int:
     try:
         await site.start()
         _announce(options, site, node)
+        await site.first_page(HEAD_START_S)
         await node.start_network_when_ready()
         await stop.wait()
     finally:
