@@ -216,6 +216,8 @@ class Node:
     async def _after_law(self, space: Space) -> None:
         """Do what the law asks of this device: let in who knocked; introduce oneself once let in."""
         self._adopt_certificate(space)
+        if space.state == "member":
+            await belonging.enter(self.road, self.me, space)
         if self.network is not None:
             await self.network.follow_topics()
         async with self._answering:  # one after another, or a knock would be answered twice

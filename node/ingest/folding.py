@@ -23,6 +23,7 @@ async def fold(database: Database, work: Intake) -> None:
         facts = await _all_facts(database, work.space, subject, fresh) if touched else fresh
         fold_subject = next((kind.fold for fact in facts if (kind := kind_of(fact.command.kind))), None)
         row = fold_subject(facts) if fold_subject else None
+        (work.space.dangling.discard if row is not None else work.space.dangling.add)(subject)
         if row is not None:
             (plan.replaced if touched else plan.fresh).append(row)
     for entry, command in work.retractions:

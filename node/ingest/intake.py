@@ -163,6 +163,8 @@ class Intake:
             if subject is not None:
                 self.plan.about.append((subject, entry.number))
                 self.touched.add(subject)
+            elif entry.change.id in self.space.dangling:  # something was said about it before it came
+                self.touched.add(entry.change.id)
             self.facts.setdefault(subject or entry.change.id, []).append(fact)
             if isinstance(command, RetractPost):
                 self.retractions.append((entry, command))

@@ -25,6 +25,7 @@ from node.store.forks import read_fork
 
 PORTION_BYTES = 256 * 1024
 MAX_PUSHED = 64
+MAX_PUSHED_BYTES = 512 * 1024
 BUSY_TICKET = "As many as this invitation is for have knocked already."
 
 
@@ -156,9 +157,11 @@ class Keeper:
             return
         self.files.look(space, self.syncer)
         law = any(entry.change.header.klass == LAW for entry in accepted)
-        if len(accepted) > MAX_PUSHED or any(entry.change.body is None for entry in accepted):
+        size = sum(len(entry.change.body or b"") for entry in accepted)
+        if len(accepted) > MAX_PUSHED or size > MAX_PUSHED_BYTES or any(e.change.body is None for e in accepted):
             if law:
                 await self.syncer.law_changed(space.id)
+            await self.syncer.look_again(space.id, but=origin)
             return
         last = {entry.change.header.author: entry.change.header.seq for entry in accepted}
         data = encode_batch([entry.change for entry in accepted])

@@ -28,6 +28,7 @@ from node.ingest.spaces import Elsewhere, Secrets, Space, adopt_wraps, read_wrap
 from node.store import log as store_log
 from node.store.database import Database
 from node.store.forks import read_forks
+from node.store.readmodel import dangling_subjects
 from node.store.spaces import SpaceRow, add_space, read_secrets, read_spaces
 from node.store.vault import Vault
 
@@ -308,6 +309,7 @@ class Road:
                 if opened.command is not None and space.law.judge(space.law_change(entry, opened.command)):
                     adopt_wraps(space.secrets, self.vault, opened.command)
             space.saved_pasts = len(history.pasts.sets)
+            space.dangling = dangling_subjects(connection, row.no)
             if row.state == "waiting":
                 space.knock = _knocks(connection, index)
             return space

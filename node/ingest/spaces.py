@@ -109,6 +109,7 @@ class Space:
     history: History = field(default_factory=History)
     law: Law = field(init=False)
     knock: bytes = b""
+    dangling: set[bytes] = field(default_factory=set)
     recent: dict[bytes, Parent] = field(default_factory=dict)
     saved_pasts: int = 1
 
@@ -132,7 +133,7 @@ class Space:
 
     def in_standing(self, device: bytes) -> bool:
         """Tell whether a device belongs, as far as this node has heard."""
-        return self.law.person_of(device) is not None
+        return device in self.law.offered or self.law.person_of(device) is not None
 
     def my_knock(self) -> bytes | None:
         """Return this node's knock while it waits to be let in."""

@@ -107,6 +107,17 @@ def numbers_about(connection: sqlite3.Connection, space: int, subject: bytes) ->
     return [row[0] for row in rows]
 
 
+def dangling_subjects(connection: sqlite3.Connection, space: int) -> set[bytes]:
+    """Return what something was said about that has not come itself; documents need not come."""
+    rows = connection.execute(
+        "SELECT DISTINCT subject FROM about WHERE space = ?1 AND NOT EXISTS("
+        "SELECT 1 FROM change WHERE substr(id, 1, 8) = substr(subject, 1, 8) AND id = subject)"
+        " AND NOT EXISTS(SELECT 1 FROM document WHERE document.space = ?1 AND document.id = subject)",
+        (space,),
+    )
+    return {row[0] for row in rows}
+
+
 def rows_digest(connection: sqlite3.Connection, space: int) -> bytes:
     """Return a digest of every row, free of this database's own numbers."""
     hasher = blake2b(digest_size=16)

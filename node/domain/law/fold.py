@@ -77,6 +77,7 @@ class Law:
     _uses: dict[TicketId, int] = field(default_factory=dict)
     withdrawn: set[TicketId] = field(default_factory=set)
     forked: dict[bytes, int] = field(default_factory=dict)
+    offered: set[bytes] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
 
     # -- questions ------------------------------------------------------------------------------------------------
@@ -230,7 +231,11 @@ def admit_member(law: Law, change: LawChange) -> None:
 
 
 def certify_device(law: Law, change: LawChange) -> None:
-    """A person's device adds another to that person, in a slot of its own."""
+    """A person's device adds another to that person, in a slot of its own.
+
+    Where the device itself has not knocked, this only opens the door to it: whose it is, it says itself by entering,
+    or anybody could certify a stranger's key as their own.
+    """
     mine = law.in_standing(change.author, change.past)
     certificate = read_certificate(change.command.certificate)
     require(mine and certificate.person == mine.person, "a device is added by its own person, to its own person")
@@ -241,7 +246,9 @@ def certify_device(law: Law, change: LawChange) -> None:
         law.ticket_holds(join.terms, change.time)
         law.use(join.terms)
         join.admitted = True
-    law.grant(change, change.command.certificate, None)
+        law.grant(change, change.command.certificate, None)
+    else:
+        law.offered.add(certificate.device)
 
 
 def enter_device(law: Law, change: LawChange) -> None:
