@@ -23,7 +23,8 @@ from node.store.readmodel import dangling_subjects
 
 def make_post(space: Space, key: SigningKey, seq: int, prev: bytes, command: WritePost | EditPost) -> Change:
     """Sign a command of talk without a node."""
-    header = Header(space.id, key.public, seq, prev, (), now_ms(), command.klass, b"", b"", 0)
+    deps = space.history.next_deps(key.public, 32)
+    header = Header(space.id, key.public, seq, prev, deps, now_ms(), command.klass, b"", b"", 0)
     return make(header, encode_body(command.kind, wire_fields(command)), key, space.secret_for(command.klass))
 
 
