@@ -34,7 +34,10 @@ REGISTRY_HOSTS = re.compile(
 )
 MACHINE_PATHS = re.compile(r"(?<![\w./])/(?:work|root|opt)/\w")
 LINK = re.compile(r"\]\(([^)#\s]+)")
-SLEEPERS: dict[str, str] = {}  # a test file that may call time.sleep, and why nothing can be waited for instead
+SLEEPERS: dict[str, str] = {
+    "tests/processes.py": "polls other processes, and ends them at drawn moments",
+    "tests/net/test_discovery.py": "polls a process in another network namespace",
+}  # a test file that may call time.sleep, and why nothing can be waited for instead
 
 
 @functools.cache

@@ -156,6 +156,8 @@ class Road:
 
     def _make(self, space: Space, command: Any, before: Change | None = None) -> Change:
         klass = command.klass
+        if klass > LAW and space.law.person_of(self.device.public) is None:
+            raise Refused("You can write here once this device has been let in.")
         log = space.history.logs.get(self.device.public)
         secret = space.secrets.knock() if isinstance(command, JoinSpace) else space.secret_for(klass)
         header = Header(

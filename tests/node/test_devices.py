@@ -42,6 +42,7 @@ async def test_a_second_device_acts_for_the_same_person_in_every_space(start: Ne
     await phone.add_to_person(await link_to(laptop, garden, device=True))
     await until(lambda: same(garden.id, laptop, phone) and same(library.id, laptop, phone))
     there = phone.road.spaces[library.id]
+    await until(lambda: there.law.person_of(phone.road.device.public))
     await phone.road.submit(there, await post_command(phone.road, there, "from my phone", None))
     await until(lambda: same(library.id, laptop, phone))
 
