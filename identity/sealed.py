@@ -10,6 +10,7 @@ from hashlib import blake2b
 import nacl.bindings as sodium
 import nacl.exceptions
 import nacl.utils
+from nacl._sodium import ffi, lib  # type: ignore[import-not-found]
 
 from identity.errors import Malformed
 
@@ -19,8 +20,9 @@ NONCE_BYTES = 24
 OVERHEAD_BYTES = NONCE_BYTES + 16
 _BODY_CONTEXT = b"commons/body/1"
 
+_open = lib.crypto_aead_xchacha20poly1305_ietf_decrypt
+_NULL = ffi.NULL
 _encrypt = sodium.crypto_aead_xchacha20poly1305_ietf_encrypt
-_decrypt = sodium.crypto_aead_xchacha20poly1305_ietf_decrypt
 
 
 def new_secret() -> bytes:
@@ -50,13 +52,17 @@ def open_body(sealed: bytes, secret: bytes, author: bytes, seq: int, header_star
     Raises:
         Malformed: if the secret, the place in the log or the bytes are not those it was sealed with.
     """
-    if len(sealed) < OVERHEAD_BYTES:
-        raise Malformed("a sealed body is too short to be one")  # the binding trusts its length
-    nonce = sealed[:NONCE_BYTES]
-    try:
-        return _decrypt(sealed[NONCE_BYTES:], header_start, nonce, body_key(secret, author, seq, nonce))
-    except (nacl.exceptions.CryptoError, nacl.exceptions.ValueError, nacl.exceptions.TypeError) as error:
-        raise Malformed("a sealed body does not open with its own secret") from error
+    size = len(sealed) - OVERHEAD_BYTES
+    if size < 0:
+        raise Malformed("a sealed body is too short to be one")  # libsodium trusts its length
+    nonce, box = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+    key = body_key(secret, author, seq, nonce)
+    plain = bytearray(size)
+    # The binding spends three times as long on checks of sizes, which are certain here, as libsodium on the body.
+    wrong = _open(ffi.from_buffer(plain), _NULL, _NULL, box, len(box), header_start, len(header_start), nonce, key)
+    if wrong:
+        raise Malformed("a sealed body does not open with its own secret")
+    return bytes(plain)
 
 
 def seal_to(plain: bytes, reader: bytes) -> bytes:
