@@ -185,7 +185,7 @@ async def _sync(node: Node, link: str) -> int:
     if known is not None:
         node.neighbours.learn(read_link(link).ticket.addresses)
     last = (POSTS - 1) % AUTHORS
-    wanted = f'author {last} post {(POSTS - 1) // AUTHORS}'
+    wanted = f"author {last} post {(POSTS - 1) // AUTHORS}"
     while not (space.id in node.keeper.in_sync_spaces and space.state == "member"):
         await asyncio.sleep(0.002)
     found: list[queries.PostLine] = []
@@ -202,7 +202,7 @@ def _watch(node: Node) -> None:
     """Time each live post until it stands in the read model."""
     times: dict[str, float] = {}
 
-    async def heard(space: Space, accepted: object, _origin: object) -> None:
+    async def heard(_space: Space, accepted: object, _origin: object) -> None:
         now = time.monotonic_ns()
         numbers = [entry.number for entry in accepted]  # type: ignore[attr-defined]
         for line in await node.database.read(lambda db: queries.posts_by_number(db, numbers)):
