@@ -6,7 +6,6 @@ libp2p is imported in that thread, when the network starts: it takes up to a sec
 import asyncio
 import contextlib
 import functools
-import importlib
 import logging
 import sys
 import threading
@@ -17,6 +16,7 @@ from identity.errors import CommonsError, ConfigError, Malformed, NetworkError
 from identity.keys import SigningKey, short
 from node.net import interfaces
 from node.net.addresses import Address, of_ip, parse
+from node.net.lean import UNUSED_BY_LIBP2P, import_without
 from node.net.links import Limits, Link
 
 logger = logging.getLogger(__name__)
@@ -167,7 +167,7 @@ class Transport:
         """Be the p2p thread."""
         failure: Exception | None = None
         try:
-            module = importlib.import_module("node.net.host")
+            module: Any = import_without("node.net.host", UNUSED_BY_LIBP2P)
             hooks = module.Hooks(self._p2p_new_link, self._p2p_link, self._p2p_gossip, self._p2p_ready)
             module.run(module.Host(self._seed, self._limits, hooks), addresses)
         except Exception as error:  # whatever ends the thread is told, so that it can be started anew

@@ -1,0 +1,42 @@
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SCRIPT = """
+import sys
+from node.net.lean import UNUSED_BY_LIBP2P, import_without
+module = import_without({name!r}, UNUSED_BY_LIBP2P)
+print(module.__name__, sorted(name for name in sys.modules if name.partition(".")[0] in UNUSED_BY_LIBP2P))
+import {later}
+print({later}.__name__, hasattr({later}, "Session") or hasattr({later}, "Client"), len(sys.meta_path))
+"""
+
+
+def told_by(name: str, later: str) -> list[str]:
+    command = [sys.executable, "-c", SCRIPT.format(name=name, later=later)]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()
+
+
+def test_the_network_is_imported_without_clients_that_it_never_uses() -> None:
+    lines = told_by("node.net.host", "requests")
+
+    assert lines[0] == "node.net.host []"
+
+
+def test_what_was_left_out_can_be_imported_afterwards() -> None:
+    lines = told_by("node.net.host", "httpx")
+
+    assert lines[1].startswith("httpx True ")
+
+
+def test_what_is_imported_already_is_left_alone() -> None:
+    script = (
+        "import sys, requests\nfrom node.net.lean import import_without\n"
+        "import_without('json.tool', {'requests'})\nprint(sys.modules['requests'] is requests)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout == "True\n"
