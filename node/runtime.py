@@ -35,7 +35,14 @@ from node.net.syncer import Syncer
 from node.store import queries, readmodel
 from node.store.database import Database
 from node.store.peers import read_peers, write_peers
-from node.store.pending import PendingRow, add_pending, due_pending, list_pending, take_pending
+from node.store.pending import (
+    PendingRow,
+    add_pending,
+    due_pending,
+    list_pending,
+    postpone_pending,
+    take_pending,
+)
 from node.store.vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -67,6 +74,7 @@ class Node:
         self.network: Network | None = None
         self.wants_network = False
         self._said = asyncio.Event()
+        self._saying: asyncio.Task[None]
         self.imports = Imports()
         self._closed = False
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
@@ -118,6 +126,7 @@ class Node:
         self.road = Road(self.database, Vault(keys.device, keys.retired), keys.device, person, self.clock_ms)
         await self.road.open()
         self.keeper = Keeper(self.road)
+        await self.keeper.load_reach()
         self.syncer = Syncer(keys.device.public, self.keeper, time.monotonic)
         self.keeper.syncer = self.syncer
         self.syncer.trusted = self._trust
@@ -126,7 +135,9 @@ class Node:
         self.neighbours.restore(await self.database.read(read_peers))
         self.syncer.learnt = self.neighbours.learn
         self.road.heard.append(self._heard)
-        self._keep(self._sign_pending())
+        self._saying = asyncio.get_running_loop().create_task(self._sign_pending(), name="saying")
+        self._tasks.add(self._saying)
+        self._saying.add_done_callback(self._done)
         for space in list(self.road.spaces.values()):
             if space.state == "member":
                 await belonging.enter(self.road, self.me, space)
@@ -270,27 +281,32 @@ class Node:
         """Return what waits to be signed."""
         return await self.database.read(list_pending)
 
+    async def stop_saying(self) -> None:
+        """Sign nothing more that waits; it is kept for the next start."""
+        self._saying.cancel()
+        await asyncio.gather(self._saying, return_exceptions=True)
+
     async def _sign_pending(self) -> None:
         while True:
             for row in await self.database.read(lambda db: due_pending(db, self.clock_ms())):
-                taken = await self.database.transaction(lambda db, no=row.no: take_pending(db, no))  # type: ignore[misc]
-                space = next((space for space in self.road.spaces.values() if space.index.no == row.space), None)
-                if taken is not None and space is not None:
-                    await self._sign(space, taken)
+                await self._sign(row)
             self._said.clear()
             waiting = await self.pending()
             pause = max(0.0, (waiting[0].due - self.clock_ms()) / 1000) if waiting else None
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._said.wait(), pause)
 
-    async def _sign(self, space: Space, row: PendingRow) -> None:
+    async def _sign(self, row: PendingRow) -> None:
         """Sign what was said; what cannot be stored now is tried again, so that nothing said is lost."""
+        space = next((space for space in self.road.spaces.values() if space.index.no == row.space), None)
         try:
-            await self.road.submit(space, read_command(msgpack.unpackb(row.body)))
+            require(space is not None, "its space is not here")
+            assert space is not None  # noqa: S101 - require said so
+            await self.road.submit(space, read_command(msgpack.unpackb(row.body)), pending=row.no)
         except CommonsError as error:
             logger.warning("a post waits error=%s", error)
-            later = row._replace(due=self.clock_ms() + RETRY_MS)
-            await self.database.transaction(lambda db: add_pending(db, later))
+            later = self.clock_ms() + RETRY_MS
+            await self.database.transaction(lambda db: postpone_pending(db, row.no, later))
 
     # -- network ----------------------------------------------------------------------------------------------------
 

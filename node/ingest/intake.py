@@ -27,11 +27,15 @@ _GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A batch with its bodies opened as far as they are; `writing` is set once it is on its way to the disk."""
+    """A batch with its bodies opened as far as they are; `writing` is set once it is on its way to the disk.
+
+    `settles` numbers what waited to be signed and now is.
+    """
 
     batch: Batch
     opened: Mapping[bytes, Opened] = field(default_factory=dict)
     writing: asyncio.Event = field(default_factory=asyncio.Event)
+    settles: int | None = None
 
 
 @dataclass(slots=True)

@@ -59,7 +59,8 @@ class Keeper:
         batch = decode_batch(data, space)
         view = self.spaces[space]
         pairs = zip(batch.changes, batch.headers, strict=True)
-        return Arrival(batch, {change.id: view.open(change, encoded) for change, encoded in pairs})
+        fresh = ((change, encoded) for change, encoded in pairs if change.id not in view.recent)
+        return Arrival(batch, {change.id: view.open(change, encoded) for change, encoded in fresh})
 
     async def deliver(self, space: bytes, prepared: Arrival, peer: bytes) -> Stored:
         """Store a batch that a peer sent.
@@ -69,9 +70,12 @@ class Keeper:
             StoreError: if it could not be stored.
         """
         batch = prepared.batch
+        shown = {change.header.author: change.header.seq for change in batch.changes}
+        recent = self.spaces[space].recent
+        if all(change.id in recent for change in batch.changes):  # most pushes: other neighbours were faster
+            return Stored(shown, ())
         before = dict(self.spaces[space].law.forked)
         outcome = await self.road.receive(self.spaces[space], prepared, peer)
-        shown = {change.header.author: change.header.seq for change in batch.changes}
         forked = self.spaces[space].law.forked
         proven = [author for author in forked if forked[author] != before.get(author)]
         return Stored(shown, outcome.gaps, outcome.branches, proven)
@@ -179,6 +183,11 @@ class Keeper:
         if device != self.road.device.public:
             return 0
         return sum(held >= seq for (where, _), held in self.reach.items() if where == space)
+
+    async def load_reach(self) -> None:
+        """Read how far own posts had travelled before."""
+        me = self.road.device.public
+        self.reach = await self.road.database.read(lambda db: queries.reach(db, me))
 
     async def save_reach(self) -> None:
         """Write down how far own posts have travelled."""

@@ -80,12 +80,18 @@ class Road:
 
     # -- in -------------------------------------------------------------------------------------------------------
 
-    async def submit(self, space: Space, command: Any) -> Change:
-        """Sign a command of this device's and store it; on disk when this returns."""
+    async def submit(self, space: Space, command: Any, pending: int | None = None) -> Change:
+        """Sign a command of this device's and store it; on disk when this returns.
+
+        `pending` numbers what waited to be signed: it goes in the same transaction in which the change comes.
+
+        Raises:
+            Refused: if this device may not write, or what waited was taken back meanwhile.
+        """
         self._refuse_forked(space)
         async with self.lock:
             change = self._make(space, command)
-            outcome = await self._take(space, Batch([change], {}))
+            outcome = await self._take(space, Arrival(Batch([change], {}), settles=pending))
         if not outcome.accepted:
             raise StoreError("this change does not fit what is stored; run `commons verify`")
         await self._tell(space, outcome.accepted, None)
@@ -198,6 +204,7 @@ class Road:
         self._next_change += len(verdict.accepted)
         work = self.intake(space)
         work.opened = arrival.opened
+        work.plan.settles = arrival.settles
         try:
             kept = work.take_all(verdict.accepted, batch)
             if kept:

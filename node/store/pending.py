@@ -3,6 +3,8 @@
 import sqlite3
 from typing import NamedTuple
 
+from identity.errors import Refused
+
 
 class PendingRow(NamedTuple):
     """A command waiting to be signed at `due`, in ms since the epoch; `body` is `[kind, fields…]` in msgpack."""
@@ -35,3 +37,18 @@ def take_pending(connection: sqlite3.Connection, no: int) -> PendingRow | None:
     row = connection.execute("SELECT no, due, space, body FROM pending WHERE no = ?", (no,)).fetchone()
     connection.execute("DELETE FROM pending WHERE no = ?", (no,))
     return PendingRow(*row) if row else None
+
+
+def settle_pending(connection: sqlite3.Connection, no: int) -> None:
+    """Remove a command that is being signed in this transaction.
+
+    Raises:
+        Refused: if it was taken back meanwhile.
+    """
+    if connection.execute("DELETE FROM pending WHERE no = ?", (no,)).rowcount == 0:
+        raise Refused("this was taken back before it was signed")
+
+
+def postpone_pending(connection: sqlite3.Connection, no: int, due: int) -> None:
+    """Let a command wait longer."""
+    connection.execute("UPDATE pending SET due = ? WHERE no = ?", (due, no))

@@ -9,6 +9,7 @@ from crdt.history import Accepted, Log
 from node.domain.documents import DocumentRow
 from node.domain.posts import Post
 from node.store import log, readmodel
+from node.store.pending import settle_pending
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Plan:
     read: list[int] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
     state: str | None = None
+    settles: int | None = None
 
     def write(self, connection: sqlite3.Connection) -> None:
         """Write everything; called inside a transaction."""
@@ -45,6 +47,8 @@ class Plan:
         if self.pasts:
             log.write_pasts(connection, space, self.pasts)
         dropped = [log.write_erased(connection, *erased) for erased in self.erased]
+        if self.settles is not None:
+            settle_pending(connection, self.settles)
         if self.state:
             connection.execute("UPDATE space SET state = ? WHERE no = ?", (self.state, space))
         self._write_rows(connection, space)

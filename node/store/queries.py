@@ -198,10 +198,14 @@ def keep_setting(connection: sqlite3.Connection, name: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO setting VALUES(?, ?)", (name, value))
 
 
-def reach(connection: sqlite3.Connection, space: int, log: int) -> list[int]:
-    """Return, of each neighbour who holds some of a log, up to which sequence number."""
-    rows = connection.execute("SELECT seq FROM reach WHERE space = ? AND log = ? ORDER BY seq", (space, log))
-    return [row[0] for row in rows]
+def reach(connection: sqlite3.Connection, device: bytes) -> dict[tuple[bytes, bytes], int]:
+    """Return, by space and neighbour, up to which sequence number neighbours hold a device's own logs."""
+    rows = connection.execute(
+        "SELECT space.id, reach.device, reach.seq FROM reach JOIN space ON space.no = reach.space"
+        " JOIN log ON log.no = reach.log WHERE log.author = ?",
+        (device,),
+    )
+    return {(space, neighbour): seq for space, neighbour, seq in rows}
 
 
 def keep_reach(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes, int, int]]) -> None:
