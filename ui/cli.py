@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 IMPORT_GARBAGE = 100_000  # importing makes much and drops little: looking for garbage meanwhile is a tenth of its time
+SPREAD = ["-n", "2", "--dist", "loadfile"]  # two processes, each file in one of them
 EPILOG = """\
 first steps:
   commons                       start the node and open it in the browser
@@ -166,7 +167,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _test(arguments: list[str]) -> int:
     import pytest
 
-    return int(pytest.main(arguments))
+    spread = [] if any(argument.startswith(("-n", "-p", "--pdb")) for argument in arguments) else SPREAD
+    return int(pytest.main([*spread, *arguments]))
 
 
 if __name__ == "__main__":
