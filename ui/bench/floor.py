@@ -81,9 +81,10 @@ def dial(address: str, frame_bytes: str, folder: str = "") -> None:
 
 def imports() -> None:
     """Import what a running node has imported, and tell the memory."""
-    from node.net import host
+    from node.net.lean import UNUSED_BY_LIBP2P, import_without
     from ui import app
 
+    host = import_without("node.net.host", UNUSED_BY_LIBP2P)
     say(memory_mb=memory_mb(), modules=[host.__name__, app.__name__])
 
 

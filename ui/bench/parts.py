@@ -28,6 +28,7 @@ class Part:
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
         self._log = log
+        self.ends_by_signal = False  # most end when nobody can tell them anything any more
 
     @property
     def pid(self) -> int:
@@ -67,8 +68,10 @@ class Part:
         return answer
 
     def let_go(self) -> None:
-        """Close what the process reads, so that it ends by itself."""
-        if self._process.stdin is not None:
+        """Tell the process to end in good order."""
+        if self.ends_by_signal:
+            self._process.terminate()
+        elif self._process.stdin is not None:
             self._process.stdin.close()
 
     async def end(self) -> None:

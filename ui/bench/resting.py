@@ -86,10 +86,12 @@ async def run_node(workshop: Workshop, folder: Path) -> Part:
     """Start a node as `commons run` does."""
     for old in ("open.html", "api.json"):
         (folder / old).unlink(missing_ok=True)
-    return await workshop.start(
+    part = await workshop.start(
         "ui.cli", "run", "--home", str(folder), "--no-browser", "--port", "0", "--no-discovery", "--json",
         "--listen", "/ip4/127.0.0.1/tcp/0",
     )  # fmt: skip
+    part.ends_by_signal = True
+    return part
 
 
 async def _imports(workshop: Workshop) -> float:
