@@ -18,6 +18,7 @@ from identity.errors import StoreError
 SCHEMA_VERSION = 1
 FILE_NAME = "commons.db"
 LOCK_NAME = "lock"
+KEY_FILES = ("keys.json", "keys.backup")
 T = TypeVar("T")
 
 _SCHEMA = """
@@ -197,6 +198,7 @@ class Database:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.lock.take()
         try:
+            self._refuse_emptied()
             self.writer = await _opened(self.path, prepare)
             try:
                 self.reader = await _opened(self.path, tune, read_only=True)
@@ -206,6 +208,12 @@ class Database:
         except BaseException:
             self.lock.free()
             raise
+
+    def _refuse_emptied(self) -> None:
+        """An empty file beside keys held a person's spaces once; a fresh folder has neither."""
+        emptied = self.path.exists() and self.path.stat().st_size == 0
+        if emptied and any((self.folder / name).exists() for name in KEY_FILES):
+            raise StoreError("the database file was emptied; run `commons doctor`: neighbours still hold the changes")
 
     async def close(self) -> None:
         """Close both connections and give the folder back."""
