@@ -261,11 +261,15 @@ async def serve() -> None:
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    while line := await reader.readline():
-        sys.stdout.write(json.dumps(await answer(orders, line)) + "\n")
-        sys.stdout.flush()
-    if isinstance(orders, Orders) and hasattr(orders, "node"):
-        await orders.close()
+    try:
+        while line := await reader.readline():
+            sys.stdout.write(json.dumps(await answer(orders, line)) + "\n")
+            sys.stdout.flush()
+    except BrokenPipeError:
+        pass  # whoever asked has ended
+    finally:  # an open database would keep the process from ending
+        if isinstance(orders, Orders) and hasattr(orders, "node"):
+            await orders.close()
 
 
 if __name__ == "__main__":
