@@ -89,7 +89,7 @@ class Network:
         return [address for address in interfaces.addresses() if six or ":" not in address]
 
     def _found(self, _peer: str, addresses: list[str]) -> None:
-        self._neighbours.learn(addresses)
+        self._neighbours.learn(addresses, asked=False)
 
     def _gossip(self, topic: str, _author: bytes, data: bytes) -> None:
         self._keep(self._hints.received(topic, data))

@@ -133,7 +133,7 @@ class Node:
         self.hints = Hints(self.road, self.syncer)
         self.neighbours = Neighbours(self.syncer, self.clock_ms, time.monotonic)
         self.neighbours.restore(await self.database.read(read_peers))
-        self.syncer.learnt = self.neighbours.learn
+        self.syncer.learnt = lambda addresses: self.neighbours.learn(addresses, asked=False)
         self.road.heard.append(self._heard)
         self._saying = asyncio.get_running_loop().create_task(self._sign_pending(), name="saying")
         self._tasks.add(self._saying)

@@ -33,7 +33,8 @@ from identity.tickets import Invitation, Offer, draw_up, prove
 from node.domain.area import wire_fields
 from node.domain.law.fold import Join
 from node.domain.law.membership import LAW_VERSION, AdmitMember, CertifyDevice, FoundSpace, JoinSpace
-from node.net.syncer import Stored, Syncer
+from node.net.ports import Stored
+from node.net.syncer import Syncer
 
 EPOCH_MS = 1_790_000_000_000
 DAY_MS = 86_400_000

@@ -18,7 +18,8 @@ from node.ingest.forks import take_proof
 from node.ingest.intake import Arrival
 from node.ingest.road import Outcome, Road
 from node.ingest.spaces import Space
-from node.net.syncer import Stored, Syncer
+from node.net.ports import Stored
+from node.net.syncer import Syncer
 from node.store import log as store_log
 from node.store import queries
 from node.store.forks import read_fork

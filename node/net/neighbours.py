@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from identity.errors import CommonsError, Malformed, NetworkError
 from identity.keys import short
 from node.net.addresses import parse
-from node.net.syncer import Link, Syncer
+from node.net.ports import Link
+from node.net.syncer import Syncer
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +23,9 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 120.0
 STRANGER_PAUSE_S = 600.0
 TICK_S = 2.0
+ENOUGH_LINKS = 6  # members connected, by whoever dialled: beyond that every post only travels more often
+WANDER_S = 20.0  # how often one more is visited all the same, so that two well-linked circles find each other
+VISIT_S = 10.0
 
 
 class Caller(Protocol):
@@ -33,7 +37,10 @@ class Caller(Protocol):
 
 @dataclass(slots=True)
 class Neighbour:
-    """A peer by its device key. Times are ms since the epoch; `pause_s` is how long to wait before the next call."""
+    """A peer by its device key. Times are ms since the epoch; `pause_s` is how long to wait before the next call.
+
+    `asked` is set for those whom the member named, by an invite or an address: they are called in any case.
+    """
 
     device: bytes
     addresses: list[str] = field(default_factory=list)
@@ -43,6 +50,7 @@ class Neighbour:
     error: str | None = None
     connected: bool = False
     calling: bool = False
+    asked: bool = False
     pause_s: float = FIRST_PAUSE_S
     next_call: float = 0.0
 
@@ -58,6 +66,7 @@ class Neighbours:
         self.changed: Callable[[], None] = lambda: None
         self._caller: Caller | None = None
         self._wake = asyncio.Event()
+        self._next_visit = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop_task: asyncio.Task[None] | None = None
 
@@ -74,8 +83,11 @@ class Neighbours:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._caller = None
 
-    def learn(self, addresses: Iterable[str]) -> None:
-        """Take in addresses, from an invite, the local network or another peer; nonsense is passed over."""
+    def learn(self, addresses: Iterable[str], *, asked: bool = True) -> None:
+        """Take in addresses, from an invite, the local network or another peer; nonsense is passed over.
+
+        `asked` is False for those that nobody named: they are called while there are few links.
+        """
         for text in addresses:
             try:
                 device = parse(text).peer
@@ -84,6 +96,8 @@ class Neighbours:
             if device is None or device == self.syncer.me:
                 continue
             found = self._find(device)
+            if found is not None:
+                found.asked = found.asked or asked
             if found is not None and text not in found.addresses:
                 found.addresses = [text, *found.addresses][:MAX_ADDRESSES]
                 found.next_call, found.pause_s = 0.0, FIRST_PAUSE_S
@@ -121,25 +135,39 @@ class Neighbours:
     async def _run(self) -> None:
         while True:
             await self.syncer.tick()
-            calling = sum(neighbour.calling for neighbour in self.known.values())
-            now = self.clock()
-            for neighbour in list(self.known.values()):
-                due = (
-                    neighbour.addresses
-                    and not (neighbour.connected or neighbour.calling)
-                    and now >= neighbour.next_call
-                )
-                if due and calling < MAX_CALLS:
-                    calling += 1
-                    neighbour.calling = True
-                    self._start(self._call(neighbour))
+            self._call_who_is_due()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), self._until_next())
             self._wake.clear()
 
+    def _call_who_is_due(self) -> None:
+        now = self.clock()
+        calling = sum(neighbour.calling for neighbour in self.known.values())
+        due = [n for n in self.known.values() if n.addresses and not (n.connected or n.calling) and now >= n.next_call]
+        links = sum(running.trusted for running in self.syncer.running.values()) + calling
+        for neighbour in due:
+            if calling < MAX_CALLS and (neighbour.asked or links < ENOUGH_LINKS):
+                calling, links, neighbour.calling = calling + 1, links + 1, True
+                self._start(self._call(neighbour))
+        rest = [neighbour for neighbour in due if not neighbour.calling]
+        if rest and now >= self._next_visit:
+            self._next_visit = now + WANDER_S * random.uniform(0.75, 1.25)  # noqa: S311 - only jitter
+            guest = random.choice(rest)  # noqa: S311 - likewise
+            guest.calling = True
+            self._start(self._visit(guest))
+
+    async def _visit(self, neighbour: Neighbour) -> None:
+        """Call one more for a moment: enough to exchange what differs."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(VISIT_S):
+                await self._call(neighbour)
+
     def _until_next(self) -> float:
         """Return how long to rest: until somebody is due for a call, at most the tick."""
-        idle = (n for n in self.known.values() if n.addresses and not n.connected and not n.calling)
+        now = self.clock()
+        idle = (
+            n for n in self.known.values() if n.addresses and not n.connected and not n.calling and n.next_call > now
+        )
         soonest = min((n.next_call for n in idle), default=self.clock() + TICK_S)
         return min(TICK_S, max(0.05, soonest - self.clock()))
 

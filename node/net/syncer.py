@@ -4,120 +4,23 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic
 
 from crdt import effects as e
 from crdt.exchange import Claims
-from crdt.history import Gap
 from crdt.messages import NONCE_BYTES
 from crdt.sync import Ends, News, Session
 from identity.errors import BadSignature, Malformed, NetworkError, ProtocolError, StoreError
 from identity.keys import short
+from node.net.ports import Keeper, Link, P
 
 logger = logging.getLogger(__name__)
 PORTION_CHANGES = 512
+QUIET_S = 0.2
+LONGEST_QUIET_S = 3.0
 PORTION_BYTES = 256 * 1024
-
-
-class Link(Protocol):
-    """A framed stream with one peer, whose device key the transport has proven."""
-
-    @property
-    def peer(self) -> bytes:
-        """The peer's device key."""
-
-    @property
-    def outbound(self) -> bool:
-        """Whether this side dialled."""
-
-    async def send(self, frame: bytes) -> None:
-        """Send a frame; waits while the peer is slow."""
-
-    def send_nowait(self, frame: bytes) -> bool:
-        """Send a frame unless too much is queued; tell whether it was taken."""
-
-    async def receive(self) -> bytes:
-        """Return the next frame."""
-
-    async def close(self) -> None:
-        """End the stream."""
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """What storing a batch gave.
-
-    The last sequence number it showed of each log; what was missing; where a branch has to be looked at further
-    back; the logs that it proved to be forked.
-    """
-
-    last_seqs: Mapping[bytes, int]
-    gaps: Sequence[Gap]
-    branches: Sequence[tuple[bytes, int, int]] = ()
-    proven: Sequence[bytes] = ()
-
-
-class Prepared(Protocol):
-    """A batch made ready to be stored."""
-
-    @property
-    def writing(self) -> asyncio.Event:
-        """Set once it is on its way to the disk: time to make the next one ready."""
-
-
-P = TypeVar("P", bound=Prepared)
-
-
-class Keeper(Protocol[P]):
-    """What the driver needs of the node: its spaces, and the road in and out of the store."""
-
-    @property
-    def spaces(self) -> Mapping[bytes, e.SpaceView]:
-        """The node's spaces by id."""
-
-    def prepare(self, space: bytes, data: bytes) -> P:
-        """Do all for an encoded batch that can be done while an earlier one is being stored."""
-
-    async def deliver(self, space: bytes, prepared: P, peer: bytes) -> Stored:
-        """Store a prepared batch."""
-
-    async def deliver_knock(self, space: bytes, knocks: bytes, peer: bytes) -> str | None:
-        """Store a newcomer's knocks; returns why they are turned away, if they are."""
-
-    async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
-        """Take in a proof that a log is forked; tell whether it was news."""
-
-    async def proof(self, space: bytes, author: bytes) -> tuple[bytes, bytes] | None:
-        """Return the proof that a log is forked."""
-
-    async def unlock(self, space: bytes, sealed: bytes) -> None:
-        """Take in sealed secrets."""
-
-    async def find(self, space: bytes, ranges: Sequence[tuple[bytes, int, int]], ids: Sequence[bytes]) -> list[int]:
-        """Return the numbers of what a peer wants, in causal order."""
-
-    async def portion(self, space: bytes, numbers: Sequence[int]) -> tuple[bytes | None, int]:
-        """Return an encoded batch from these numbers, and how many of them it took."""
-
-    async def blob_piece(self, space: bytes, hash_: bytes, offset: int) -> e.DeliverBlob:
-        """Return a piece of a file that belongs to a post of the space."""
-
-    async def deliver_blob(self, piece: e.DeliverBlob, peer: bytes) -> None:
-        """Take in a piece of a file, and ask for what comes next."""
-
-    def reached(self, space: bytes, peer: bytes, seq: int) -> None:
-        """Note how far a peer holds this node's own log."""
-
-    def in_sync(self, space: bytes, peer: bytes) -> None:
-        """Note that a peer holds the same as this node."""
-
-    def turned_away(self, space: bytes, words: str) -> None:
-        """Note why a peer did not take this node's knock."""
-
-    def waiting(self, space: bytes, inviter: bytes) -> None:
-        """Note whose device has to let this node in."""
 
 
 @dataclass(slots=True)
@@ -137,6 +40,14 @@ class Running:
 Said = Callable[[bytes, str], Awaitable[None] | None]
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A comparison that waits for quiet: since when (the loop's seconds), and which peer needs none."""
+
+    since: float
+    but: bytes | None
+
+
 class Syncer(Generic[P]):
     """All sessions of a node."""
 
@@ -147,6 +58,8 @@ class Syncer(Generic[P]):
         self.claims = Claims()
         self.running: dict[bytes, Running] = {}
         self.strangers: set[bytes] = set()
+        self._looks: dict[bytes, Look] = {}
+        self._stirred: dict[bytes, float] = {}
         self.trusted: Callable[[bytes], Sequence[str]] = lambda _peer: ()
         self.learnt: Callable[[Sequence[str]], None] = lambda _addresses: None
 
@@ -215,6 +128,7 @@ class Syncer(Generic[P]):
 
     async def push(self, news: News, origin: bytes | None) -> None:
         """Send new changes to every peer that may have them, but the one they came from."""
+        self._stirred[news.space] = asyncio.get_running_loop().time()
         for running in list(self.running.values()):
             if running.link.peer != origin:
                 self._send_soon(running, running.session.new_changes(news))
@@ -230,9 +144,25 @@ class Syncer(Generic[P]):
         return bool(effects)
 
     async def look_again(self, space: bytes, but: bytes | None = None) -> None:
-        """Compare roots with every peer once more."""
+        """Compare roots with every peer once more, as soon as this space is quiet.
+
+        While changes are in flight, roots differ for no other reason, and comparing would only add to the traffic.
+        """
+        now = asyncio.get_running_loop().time()
+        known = self._looks.get(space)
+        self._looks[space] = Look(known.since if known else now, but if known is None or known.but == but else None)
+        if known is None:
+            asyncio.get_running_loop().call_later(QUIET_S, self._look, space)
+
+    def _look(self, space: bytes) -> None:
+        loop = asyncio.get_running_loop()
+        look, last = self._looks[space], self._stirred.get(space, 0.0)
+        if loop.time() - last < QUIET_S and loop.time() - look.since < LONGEST_QUIET_S:
+            loop.call_later(QUIET_S, self._look, space)
+            return
+        del self._looks[space]
         for running in list(self.running.values()):
-            if running.link.peer != but:
+            if running.link.peer != look.but:
                 self._send_soon(running, running.session.look_again(space))
 
     async def law_changed(self, space: bytes) -> None:
