@@ -120,7 +120,6 @@ class Node:
         await self._begin(ring)
 
     async def _begin(self, ring: Keyring) -> None:
-        self.keyring = ring
         keys = ring.keys
         person = keys.person or keys.device.public
         self.road = Road(self.database, Vault(keys.device, keys.retired), keys.device, person, self.clock_ms)
@@ -135,6 +134,7 @@ class Node:
         self.neighbours.restore(await self.database.read(read_peers))
         self.syncer.learnt = lambda addresses: self.neighbours.learn(addresses, asked=False)
         self.road.heard.append(self._heard)
+        self.keyring = ring  # from here on there is somebody, with everything they need
         self._saying = asyncio.get_running_loop().create_task(self._sign_pending(), name="saying")
         self._tasks.add(self._saying)
         self._saying.add_done_callback(self._done)

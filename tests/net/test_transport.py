@@ -124,9 +124,11 @@ async def test_a_reader_that_does_not_read_holds_the_sender_and_little_memory() 
     ):
         link = await here.transport.dial(there.address)
         sent = 0
-        while link.send_nowait(frame):
-            sent += 1
-            await asyncio.sleep(0.002)
+        refused = 0
+        while refused < 100:  # full for good, not only until the p2p thread comes round
+            taken = link.send_nowait(frame)
+            sent, refused = sent + taken, 0 if taken else refused + 1
+            await asyncio.sleep(0.005)
         waiting = asyncio.create_task(link.send(frame))
         await asyncio.sleep(0.2)
 
