@@ -184,7 +184,6 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.keyring is not None:
-            await self.road.settled()
             await self.keeper.save_reach()
             await self._save_peers()
             device = self.road.device.public

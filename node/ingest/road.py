@@ -7,9 +7,9 @@ receive(batch) ─────────────────┘
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 from crdt.acceptance import judge
 from crdt.batch import Batch, encode_batch
@@ -35,7 +35,6 @@ from node.store.vault import Vault
 logger = logging.getLogger(__name__)
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
 PORTION = 2_000
-T = TypeVar("T")
 MAX_WANTED = 4_096
 
 
@@ -72,7 +71,6 @@ class Road:
         self.elsewhere: list[Elsewhere] = []
         self.lock = asyncio.Lock()
         self._wanted: dict[bytes, set[bytes]] = {}
-        self._working: set[asyncio.Task[Any]] = set()
         self._next_change = 1
         self._next_log = 1
 
@@ -90,62 +88,36 @@ class Road:
         Raises:
             Refused: if this device may not write, or what waited was taken back meanwhile.
         """
-
-        async def work() -> Change:
-            async with self.lock:
-                here = self._present(space)
-                change = self._make(here, command)
-                outcome = await self._take(here, Arrival(Batch([change], {}), settles=pending))
-            if not outcome.accepted:
-                raise StoreError("this change does not fit what is stored; run `commons verify`")
-            await self._tell(here, outcome.accepted, None)
-            return change
-
-        return await self._whole(work())
+        self._refuse_forked(space)
+        async with self.lock:
+            change = self._make(space, command)
+            outcome = await self._take(space, Arrival(Batch([change], {}), settles=pending))
+        if not outcome.accepted:
+            raise StoreError("this change does not fit what is stored; run `commons verify`")
+        await self._tell(space, outcome.accepted, None)
+        return change
 
     async def submit_all(self, space: Space, commands: Generator[Any, Change, None]) -> list[Change]:
         """Sign this device's commands one after another and store them as one batch, on disk when this returns.
 
         Each command that is yielded answers with the change made of it, so that a later one can name it.
         """
+        self._refuse_forked(space)
+        async with self.lock:
+            changes = self._make_all(space, commands)
+            outcome = await self._take(space, Batch(changes, {}))
+        if len(outcome.accepted) != len(changes):
+            raise StoreError("these changes do not fit what is stored; run `commons verify`")
+        if changes:
+            await self._tell(space, outcome.accepted, None)
+        return changes
 
-        async def work() -> list[Change]:
-            async with self.lock:
-                here = self._present(space)
-                changes = self._make_all(here, commands)
-                outcome = await self._take(here, Batch(changes, {}))
-            if len(outcome.accepted) != len(changes):
-                raise StoreError("these changes do not fit what is stored; run `commons verify`")
-            if changes:
-                await self._tell(here, outcome.accepted, None)
-            return changes
-
-        return await self._whole(work())
-
-    def _present(self, space: Space) -> Space:
-        """Return a space as it stands now, not as its caller once got it: signing on old heads would be a fork.
-
-        Raises:
-            Refused: if this device's own log is forked.
-        """
-        here = self.spaces[space.id]
-        mine = here.history.logs.get(self.device.public)
+    def _refuse_forked(self, space: Space) -> None:
+        mine = space.history.logs.get(self.device.public)
         if mine is not None and mine.forked is not None:
             raise Refused(
                 "This device's key was used in two places at once. Start commons again: it becomes a new device."
             )
-        return here
-
-    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do something to its end, even if whoever waits for it goes away: a commit half heard of misleads memory."""
-        task = asyncio.get_running_loop().create_task(work)
-        self._working.add(task)
-        task.add_done_callback(self._working.discard)
-        return await asyncio.shield(task)
-
-    async def settled(self) -> None:
-        """Wait until nothing is being stored any more."""
-        await asyncio.gather(*self._working, return_exceptions=True)
 
     async def receive(self, space: Space, arrival: Batch | Arrival, peer: bytes) -> Outcome:
         """Take in what a peer sent.
@@ -154,15 +126,11 @@ class Road:
             BadSignature, Malformed: if the peer is at fault.
             StoreError: if it could not be stored; nothing of it is then.
         """
-
-        async def work() -> Outcome:
-            async with self.lock:
-                outcome = await self._take(self.spaces[space.id], arrival)
-            if outcome.accepted:
-                await self._tell(self.spaces[space.id], outcome.accepted, peer)
-            return outcome
-
-        return await self._whole(work())
+        async with self.lock:
+            outcome = await self._take(self.spaces[space.id], arrival)
+        if outcome.accepted:
+            await self._tell(space, outcome.accepted, peer)
+        return outcome
 
     async def unlock(self, space: Space, sealed: bytes) -> None:
         """Take in secrets that a member sealed to this device, and read what lay locked until now.
@@ -170,17 +138,12 @@ class Road:
         Raises:
             Malformed: if it was not sealed to this device.
         """
-        law, talk, _ = read_wrapped(self.device.open_sealed(sealed))
-
-        async def take() -> None:
-            async with self.lock:
-                here = self.spaces[space.id]
-                work = self.intake(here)
-                if work.take_secrets(law, talk):
-                    await self.database.transaction(work.plan.write)
-                    await self._read_locked(here)
-
-        await self._whole(take())
+        async with self.lock:
+            work = self.intake(space)
+            law, talk, _ = read_wrapped(self.device.open_sealed(sealed))
+            if work.take_secrets(law, talk):
+                await self.database.transaction(work.plan.write)
+                await self._read_locked(space)
 
     def intake(self, space: Space) -> Intake:
         """Return an empty intake for a batch of a space."""
