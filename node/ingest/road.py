@@ -90,6 +90,7 @@ class Road:
         """
         self._refuse_forked(space)
         async with self.lock:
+            space = self.spaces[space.id]  # as it stands now: signing on old heads would be a fork
             change = self._make(space, command)
             outcome = await self._take(space, Arrival(Batch([change], {}), settles=pending))
         if not outcome.accepted:
@@ -104,6 +105,7 @@ class Road:
         """
         self._refuse_forked(space)
         async with self.lock:
+            space = self.spaces[space.id]  # likewise
             changes = self._make_all(space, commands)
             outcome = await self._take(space, Batch(changes, {}))
         if len(outcome.accepted) != len(changes):
