@@ -15,7 +15,7 @@ from crdt.change import LAW
 from crdt.history import Accepted
 from identity import keyring
 from identity.errors import CommonsError, Refused
-from identity.keyfile import new_device, new_person
+from identity.keyfile import new_device, new_person, same_person
 from identity.keyring import Keyring
 from identity.links import read_link
 from node.config import Config
@@ -161,11 +161,15 @@ class Node:
         keys = self.keyring.keys
         return Self(keys.person or keys.device.public, keys.certificate or b"", keys.root)
 
-    async def name_yourself(self, name: str, passphrase: str | None = None) -> None:
-        """Make this person's keys and remember what they want to be called."""
+    async def name_yourself(self, name: str, passphrase: str | None = None, seed: bytes | None = None) -> None:
+        """Make this person's keys and remember what they want to be called.
+
+        With the seed of a recovery phrase this becomes a new device of the person whose phrase it is.
+        """
         if self.keyring is not None or keyring.exists(self.folder):
             raise Refused("Somebody has said their name here already.")
-        keys = new_person(self.clock_ms())
+        now = self.clock_ms()
+        keys = new_person(now) if seed is None else same_person(now, seed)
         await self.database.transaction(lambda db: queries.keep_setting(db, NAME_SETTING, name))
         await self._begin(keyring.create(self.folder, keys, passphrase))
 
@@ -184,6 +188,7 @@ class Node:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if self.keyring is not None:
+            await self.road.work.settle()
             await self.keeper.save_reach()
             await self._save_peers()
             device = self.road.device.public

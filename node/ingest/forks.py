@@ -55,10 +55,15 @@ async def take_proof(road: Road, space: Space, one: bytes, other: bytes) -> bool
     places = {(change.header.space, change.header.author, change.header.seq) for change in (first, second)}
     if len(places) != 1 or first.id == second.id or first.header.space != space.id:
         raise Malformed("this does not prove a fork")
-    log = space.history.logs.get(first.header.author)
-    if log is None or (log.forked is not None and first.header.seq >= log.forked):
-        return False
+    return await road.work.whole(_take_proof(road, space.id, first, second))
+
+
+async def _take_proof(road: Road, id_: bytes, first: Change, second: Change) -> bool:
     async with road.lock:
+        space = road.spaces[id_]
+        log = space.history.logs.get(first.header.author)
+        if log is None or (log.forked is not None and first.header.seq >= log.forked):
+            return False
         await freeze(road, space, first, second)
     return True
 

@@ -25,6 +25,7 @@ from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
 from node.ingest.intake import Arrival, Intake
 from node.ingest.spaces import Elsewhere, Secrets, Space, adopt_wraps, read_wrapped
+from node.ingest.whole import Whole
 from node.store import log as store_log
 from node.store.database import Database
 from node.store.forks import read_forks
@@ -71,6 +72,7 @@ class Road:
         self.elsewhere: list[Elsewhere] = []
         self.lock = asyncio.Lock()
         self._wanted: dict[bytes, set[bytes]] = {}
+        self.work = Whole(self.lock)
         self._next_change = 1
         self._next_log = 1
 
@@ -88,14 +90,16 @@ class Road:
         Raises:
             Refused: if this device may not write, or what waited was taken back meanwhile.
         """
-        self._refuse_forked(space)
+        return await self.work.whole(self._submit(space.id, command, pending))
+
+    async def _submit(self, id_: bytes, command: Any, pending: int | None) -> Change:
         async with self.lock:
-            space = self.spaces[space.id]  # as it stands now: signing on old heads would be a fork
+            space = self._present(id_)
             change = self._make(space, command)
             outcome = await self._take(space, Arrival(Batch([change], {}), settles=pending))
         if not outcome.accepted:
             raise StoreError("this change does not fit what is stored; run `commons verify`")
-        await self._tell(space, outcome.accepted, None)
+        await self._tell(id_, outcome.accepted, None)
         return change
 
     async def submit_all(self, space: Space, commands: Generator[Any, Change, None]) -> list[Change]:
@@ -103,23 +107,28 @@ class Road:
 
         Each command that is yielded answers with the change made of it, so that a later one can name it.
         """
-        self._refuse_forked(space)
+        return await self.work.whole(self._submit_all(space.id, commands))
+
+    async def _submit_all(self, id_: bytes, commands: Generator[Any, Change, None]) -> list[Change]:
         async with self.lock:
-            space = self.spaces[space.id]  # likewise
+            space = self._present(id_)
             changes = self._make_all(space, commands)
             outcome = await self._take(space, Batch(changes, {}))
         if len(outcome.accepted) != len(changes):
             raise StoreError("these changes do not fit what is stored; run `commons verify`")
         if changes:
-            await self._tell(space, outcome.accepted, None)
+            await self._tell(id_, outcome.accepted, None)
         return changes
 
-    def _refuse_forked(self, space: Space) -> None:
+    def _present(self, id_: bytes) -> Space:
+        """Return a space as it stands now, to sign in it: on the heads that a caller once saw it would be a fork."""
+        space = self.spaces[id_]
         mine = space.history.logs.get(self.device.public)
         if mine is not None and mine.forked is not None:
             raise Refused(
                 "This device's key was used in two places at once. Start commons again: it becomes a new device."
             )
+        return space
 
     async def receive(self, space: Space, arrival: Batch | Arrival, peer: bytes) -> Outcome:
         """Take in what a peer sent.
@@ -128,10 +137,13 @@ class Road:
             BadSignature, Malformed: if the peer is at fault.
             StoreError: if it could not be stored; nothing of it is then.
         """
+        return await self.work.whole(self._receive(space.id, arrival, peer))
+
+    async def _receive(self, id_: bytes, arrival: Batch | Arrival, peer: bytes) -> Outcome:
         async with self.lock:
-            outcome = await self._take(self.spaces[space.id], arrival)
+            outcome = await self._take(self.spaces[id_], arrival)
         if outcome.accepted:
-            await self._tell(space, outcome.accepted, peer)
+            await self._tell(id_, outcome.accepted, peer)
         return outcome
 
     async def unlock(self, space: Space, sealed: bytes) -> None:
@@ -140,7 +152,11 @@ class Road:
         Raises:
             Malformed: if it was not sealed to this device.
         """
+        await self.work.whole(self._unlock(space.id, sealed))
+
+    async def _unlock(self, id_: bytes, sealed: bytes) -> None:
         async with self.lock:
+            space = self.spaces[id_]
             work = self.intake(space)
             law, talk, _ = read_wrapped(self.device.open_sealed(sealed))
             if work.take_secrets(law, talk):
@@ -156,9 +172,9 @@ class Road:
 
         return Intake(space, self.device, self.vault, next_log)
 
-    async def _tell(self, space: Space, accepted: Sequence[Accepted], peer: bytes | None) -> None:
+    async def _tell(self, id_: bytes, accepted: Sequence[Accepted], peer: bytes | None) -> None:
         for listener in self.heard:
-            answer = listener(space, accepted, peer)
+            answer = listener(self.spaces[id_], accepted, peer)
             if answer is not None:
                 await answer
 
@@ -272,6 +288,7 @@ class Road:
     async def rebuild(self, space: Space) -> None:
         """Make a space's read model anew from its log; the caller has emptied it."""
         async with self.lock:
+            space = self.spaces[space.id]
             await self._refold(space, await self.database.read(lambda db: store_log.numbers_of(db, space.index.no)))
 
     async def _refold(self, space: Space, numbers: Sequence[int]) -> None:

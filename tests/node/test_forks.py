@@ -146,3 +146,16 @@ async def test_a_device_that_was_copied_stops_writing_and_comes_back_as_a_new_on
     assert again.road.device.public != key.public
     assert again.me.person == bola.me.person
     await again.close()
+
+
+async def test_who_holds_on_to_an_old_view_of_a_space_does_not_fork_their_log(start: Neighbourhood) -> None:
+    (amina,), old = await garden_of(start, "Amina")
+    await amina.road.submit(old, WritePost("one", None, None, []))
+    await amina.road.reload(old)
+
+    second = await amina.road.submit(old, WritePost("two", None, None, []))
+    third = await amina.road.submit(old, WritePost("three", None, None, []))
+
+    assert amina.road.spaces[old.id] is not old
+    assert third.header.seq == second.header.seq + 1
+    assert third.header.prev == second.id
