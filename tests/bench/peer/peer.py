@@ -128,7 +128,9 @@ async def seed(folder: Path) -> None:
         last = change.id
         batch.append(change)
         if len(batch) == 500 or i == POSTS - 1:
-            await node.road.receive(space, decode_batch(encode_batch(batch), space.id), device.public)
+            outcome = await node.road.receive(space, decode_batch(encode_batch(batch), space.id), device.public)
+            if len(outcome.accepted) != len(batch):
+                raise SystemExit(f"only {len(outcome.accepted)} of {len(batch)} posts were taken in")
             batch = []
     await node.close()
     emit(ev="seeded")
