@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crdt.batch import decode_batch, encode_batch, unbroken
+from crdt.batch import MAX_BATCH_BYTES, MAX_BATCH_CHANGES, decode_batch, encode_batch, unbroken
 from crdt.change import ID_BYTES, LAW, Change, verify_change
 from crdt.effects import DeliverBlob
 from crdt.history import Accepted
@@ -24,6 +24,7 @@ from node.store import log as store_log
 from node.store import queries
 from node.store.forks import read_fork
 
+PORTION_CHANGES = 512
 PORTION_BYTES = 256 * 1024
 MAX_PUSHED = 64
 MAX_PUSHED_BYTES = 512 * 1024
@@ -143,8 +144,23 @@ class Keeper:
         return await self.road.database.read(read)
 
     async def portion(self, space: bytes, numbers: Sequence[int]) -> tuple[bytes | None, int]:
-        """Return an encoded batch of the first of these numbers, ended where every log's last change is well signed."""
-        view = self.spaces[space]
+        """Return an encoded batch of the first of these numbers, ended where every log's last change is well signed.
+
+        Where the usual size holds no such end, by an author's own doing, it is as large as a batch may be: this node
+        has accepted the run from one batch, too. A log that has no end even then is left out.
+        """
+        fitting: list[Change] = []
+        for count, size in ((PORTION_CHANGES, PORTION_BYTES), (MAX_BATCH_CHANGES, MAX_BATCH_BYTES)):
+            changes, erasers = await self._read(self.spaces[space], numbers[:count])
+            fitting = _fitting(changes, size)
+            part = _well_ended(fitting)
+            if part:
+                return encode_batch(part, erasers), len(part)
+        part = _each_well_ended(fitting)
+        return encode_batch(part, erasers) if part else None, len(fitting) or len(numbers)
+
+    async def _read(self, view: Space, numbers: Sequence[int]) -> tuple[list[Change], dict[bytes, Change]]:
+        """Return changes by number, and what erased those whose bodies are gone."""
 
         def read(connection: Any) -> tuple[list[Change], dict[bytes, Change]]:
             stored = store_log.read_changes(connection, view.index, numbers)
@@ -152,9 +168,7 @@ class Keeper:
             erasers = store_log.read_erasers(connection, gone)
             return [entry.change for entry in stored], {gone[number]: eraser for number, eraser in erasers.items()}
 
-        changes, erasers = await self.road.database.read(read)
-        part = _well_ended(_fitting(changes))
-        return encode_batch(part, erasers), len(part) or len(changes)
+        return await self.road.database.read(read)
 
     async def heard(self, space: Space, accepted: Sequence[Accepted], origin: bytes | None) -> None:
         """Pass on what was just stored: the changes where they are few, a hint where they are many."""
@@ -219,13 +233,13 @@ class Keeper:
         self.inviters[space] = inviter
 
 
-def _fitting(changes: Sequence[Change]) -> list[Change]:
-    """Return as many changes as a portion holds, one at least."""
+def _fitting(changes: Sequence[Change], most_bytes: int) -> list[Change]:
+    """Return as many changes as so many bytes hold, one at least."""
     size = 0
     part: list[Change] = []
     for change in unbroken(changes):
-        size += 400 + len(change.body or b"")
-        if part and size > PORTION_BYTES:
+        size += 400 + ID_BYTES * len(change.header.deps) + len(change.body or b"")
+        if part and size > most_bytes:
             break
         part.append(change)
     return part
@@ -236,15 +250,21 @@ def _well_ended(changes: list[Change]) -> list[Change]:
 
     A signature inside a run may be bad, by its author's own doing; the run was accepted for the good one behind it.
     """
-    good: set[bytes] = set()
-    while changes:
-        ends = {change.header.author: change for change in changes}
-        bad = [change for change in ends.values() if change.id not in good and not _signed(change)]
-        if not bad:
-            break
-        good |= {change.id for change in ends.values() if change not in bad}
-        changes = changes[: min(changes.index(change) for change in bad)]
-    return changes
+    ends = {change.header.author: change for change in changes}
+    if all(_signed(change) for change in ends.values()):
+        return changes
+    unsigned: set[bytes] = set()
+    length = 0
+    for position, change in enumerate(changes, 1):
+        (unsigned.discard if _signed(change) else unsigned.add)(change.header.author)
+        length = length if unsigned else position
+    return changes[:length]
+
+
+def _each_well_ended(changes: list[Change]) -> list[Change]:
+    """Drop from every log what comes after its last well signed change."""
+    last = {change.header.author: change.header.seq for change in changes if _signed(change)}
+    return [change for change in changes if change.header.seq <= last.get(change.header.author, 0)]
 
 
 def _signed(change: Change) -> bool:

@@ -87,7 +87,7 @@ class Keeper(Protocol[P]):
         """Return the numbers of what a peer wants, in causal order."""
 
     async def portion(self, space: bytes, numbers: Sequence[int]) -> tuple[bytes | None, int]:
-        """Return an encoded batch from these numbers, and how many of them it took."""
+        """Return an encoded batch of the first of these numbers, and how many of them it took."""
 
     async def blob_piece(self, space: bytes, hash_: bytes, offset: int) -> e.DeliverBlob:
         """Return a piece of a file that belongs to a post of the space."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from crdt import effects as e
+from crdt.batch import MAX_BATCH_CHANGES
 from crdt.exchange import Claims
 from crdt.messages import NONCE_BYTES
 from crdt.sync import Ends, News, Session
@@ -17,10 +18,8 @@ from identity.keys import short
 from node.net.ports import Keeper, Link, P
 
 logger = logging.getLogger(__name__)
-PORTION_CHANGES = 512
 QUIET_S = 0.2
 LONGEST_QUIET_S = 3.0
-PORTION_BYTES = 256 * 1024
 
 
 @dataclass(slots=True)
@@ -321,7 +320,7 @@ class Syncer(Generic[P]):
         numbers = running.cursors.get(load.request)
         if numbers is None:
             numbers = await self.keeper.find(load.space, load.ranges, load.ids)
-        data, taken = await self.keeper.portion(load.space, numbers[:PORTION_CHANGES]) if numbers else (None, 0)
+        data, taken = await self.keeper.portion(load.space, numbers[:MAX_BATCH_CHANGES]) if numbers else (None, 0)
         running.cursors[load.request] = rest = numbers[taken:]
         if not rest:
             del running.cursors[load.request]
