@@ -7,6 +7,7 @@ file from a wrong passphrase.
 
 import contextlib
 import json
+import secrets
 import unicodedata
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -17,7 +18,7 @@ import nacl.pwhash
 import nacl.secret
 import nacl.utils
 
-from identity.certificates import certify, read_certificate
+from identity.certificates import SLOTS, certify, read_certificate
 from identity.errors import BadSignature, Malformed, Refused
 from identity.keys import SigningKey, from_did, to_did
 
@@ -99,6 +100,14 @@ def new_person(time_ms: int, seed: bytes | None = None, slot: int = 0) -> Keys:
     root = SigningKey(seed) if seed is not None else SigningKey.generate()
     device = SigningKey.generate()
     return Keys(device, time_ms, root, certify(root, device.public, slot, time_ms))
+
+
+def same_person(time_ms: int, seed: bytes) -> Keys:
+    """Return the keys of a new device of the person whose seed this is.
+
+    Which slots their other devices have, a newcomer to all spaces cannot know; 0 is the first device's.
+    """
+    return new_person(time_ms, seed, 1 + secrets.randbelow(SLOTS - 1))
 
 
 def new_device(time_ms: int) -> Keys:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from identity.keys import to_did
+from identity.phrase import read_phrase
 from identity.tickets import MAX_USES, Offer
 from node.domain.area import require
 from node.domain.documents import page_id
@@ -54,12 +55,14 @@ def space_data(node: Node, space: Space) -> Data:
 
 @operation("POST", "/identity", Param("name", "body", "what people may call you"),
            Param("passphrase", "body", "seals the key file; without one the file is only private", required=False),
+           Param("phrase", "body", "your 24 words: makes this a new device of the same person", required=False),
            needs_someone=False)  # fmt: skip
 async def init(node: Node, given: Data) -> Data:
     """Say your name: make your keys in this folder."""
     name = " ".join(given["name"].split())
     require(0 < len(name) <= 60, "A name has 1 to 60 characters.")
-    await node.name_yourself(name, given.get("passphrase"))
+    seed = read_phrase(given["phrase"]) if given.get("phrase") is not None else None
+    await node.name_yourself(name, given.get("passphrase"), seed)
     return {"person": to_did(node.me.person), "device": to_did(node.road.device.public), "name": name}
 
 

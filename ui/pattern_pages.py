@@ -58,7 +58,13 @@ PAGES: dict[str, tuple[str, str, Context]] = {
     "found": (
         "Found or join",
         "found.html",
-        lambda _: {"form": FormView("/patterns/found"), "me": ME, "join_url": "/patterns/join", "back_url": ""},
+        lambda _: {
+            "form": FormView("/patterns/found"),
+            "me": ME,
+            "join_url": "/patterns/join",
+            "back_url": "",
+            "notice": None,
+        },
     ),
     "join": (
         "Join, before reading the invitation",

@@ -1,7 +1,6 @@
 """Putting keys back: from their backup, or from the recovery phrase."""
 
 import asyncio
-import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,9 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from identity import keyring
-from identity.certificates import SLOTS
 from identity.errors import Malformed, Refused
-from identity.keyfile import new_person, read_keys
+from identity.keyfile import read_keys, same_person
 from identity.keyring import Keyring
 from identity.phrase import read_phrase
 from node.store import queries, readmodel
@@ -65,9 +63,7 @@ async def restore_phrase(folder: Path, recovery: Recovery, now_ms: Callable[[], 
         if _are_whole(folder, None):
             raise Refused("There are whole keys in this folder; choose an empty one with --home.")
         aside = await asyncio.to_thread(_put_aside, folder)
-        # Which slots are taken, a newcomer to all spaces cannot know; 0 is the first device's.
-        keys = new_person(now_ms(), seed, 1 + secrets.randbelow(SLOTS - 1))
-        ring = await asyncio.to_thread(keyring.create, folder, keys, recovery.passphrase)
+        ring = await asyncio.to_thread(keyring.create, folder, same_person(now_ms(), seed), recovery.passphrase)
     finally:
         lock.free()
     if recovery.name:

@@ -1,11 +1,14 @@
 """The first minutes: say your name, unlock your key, found a space or join one, and wait to be let in."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from identity import keyring
 from identity.errors import BadSignature, Malformed, Refused
 from identity.keys import to_did
 from identity.links import read_link
+from identity.phrase import read_phrase
 from identity.tickets import check_expiry
 from node.ingest import writing
 from ui.live import PATH as LIVE_PATH
@@ -15,7 +18,7 @@ from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, space_ur
 from ui.views import FormView, NavItem, PersonRef
 
 WELCOME, UNLOCK, BEGIN, JOIN = "/welcome", "/unlock", "/begin", "/join"
-SECOND = "/second"
+SECOND, WORDS = "/second", "/words"
 NEW_FACE = "a patch that nobody has yet"
 NOT_AN_INVITE = (Malformed, BadSignature, Refused)
 
@@ -27,6 +30,8 @@ def add_opening(book: Book) -> None:
     book.anyone("POST", WELCOME, name_yourself)
     book.anyone("GET", SECOND, ask_for_link)
     book.anyone("POST", SECOND, become_second)
+    book.anyone("GET", WORDS, ask_words)
+    book.anyone("POST", WORDS, come_back)
     book.anyone("GET", UNLOCK, ask_passphrase)
     book.anyone("POST", UNLOCK, unlock)
     book.someone("GET", BEGIN, begin)
@@ -58,26 +63,68 @@ async def welcome(visit: Visit) -> web.Response:
 
 
 def _show_welcome(visit: Visit, form: FormView) -> web.Response:
-    context = {"form": form, "key": NEW_FACE, "restore_url": "", "second_url": SECOND}
+    context = {"form": form, "key": NEW_FACE, "restore_url": WORDS, "second_url": SECOND}
     return visit.render("first_open.html", context, 422 if form.errors else 200)
 
 
 async def name_yourself(visit: Visit) -> web.Response:
     """Make this person's keys."""
     sent = await visit.form()
-    name, secret, again = sent.get("name", ""), sent.get("passphrase", ""), sent.get("again", "")
-    if secret != again:
-        words = visit.gettext("The two are not the same. Type the passphrase once more, in both fields.")
-        return _show_welcome(visit, FormView(WELCOME, {"name": name}, {"passphrase": words}))
+    name = sent.get("name", "")
+    if wrong := _differing(visit, sent):
+        return _show_welcome(visit, FormView(WELCOME, {"name": name}, wrong))
     async with visit.pages.opening:
         if visit.node.is_ready:
             return visit.go("/")
         try:
-            await perform(visit.node, "init", {"name": name, **({"passphrase": secret} if secret else {})})
+            await perform(visit.node, "init", {"name": name, **_lock(sent)})
         except Refused as refusal:
             return _show_welcome(visit, FormView(WELCOME, {"name": name}, {"name": sentence(refusal)}))
     visit.pages.hub.attach()
     return visit.go(BEGIN)
+
+
+def _differing(visit: Visit, sent: Mapping[str, str]) -> dict[str, str]:
+    """Return what is wrong with a passphrase that was typed twice."""
+    if sent.get("passphrase", "") == sent.get("again", ""):
+        return {}
+    words = visit.gettext("The two are not the same. Type the passphrase once more, in both fields.")
+    return {"passphrase": words}
+
+
+def _lock(sent: Mapping[str, str]) -> dict[str, str]:
+    return {"passphrase": sent["passphrase"]} if sent.get("passphrase") else {}
+
+
+async def ask_words(visit: Visit) -> web.Response:
+    """Ask for the 24 words of somebody who has been here before."""
+    if visit.node.is_ready or keyring.exists(visit.node.folder):
+        return visit.go("/")
+    return visit.render("words.html", {"form": FormView(WORDS), "back_url": WELCOME})
+
+
+async def come_back(visit: Visit) -> web.Response:
+    """Make this laptop a new device of the person whose words these are; a wrong word comes back to be mended."""
+    sent = await visit.form()
+    values = {"phrase": sent.get("phrase", ""), "name": sent.get("name", "")}
+    wrong = _differing(visit, sent)
+    async with visit.pages.opening:
+        if visit.node.is_ready:
+            return visit.go("/")
+        try:
+            read_phrase(values["phrase"])
+        except Refused as refusal:
+            wrong["phrase"] = sentence(refusal)
+        try:
+            if not wrong:
+                await perform(visit.node, "init", {**values, **_lock(sent)})
+        except Refused as refusal:
+            wrong["name"] = sentence(refusal)
+    if wrong:
+        return visit.render("words.html", {"form": FormView(WORDS, values, wrong), "back_url": WELCOME}, 422)
+    visit.pages.hub.attach()
+    words = visit.gettext("You are back, with a new key for this laptop. Now join your spaces again.")
+    return visit.go(BEGIN, words)
 
 
 async def ask_for_link(visit: Visit) -> web.Response:
@@ -90,16 +137,19 @@ async def ask_for_link(visit: Visit) -> web.Response:
 async def become_second(visit: Visit) -> web.Response:
     """Make this laptop another device of a person."""
     sent = await visit.form()
-    link, secret = sent.get("link", ""), sent.get("passphrase", "")
+    link = sent.get("link", "")
+    wrong = _differing(visit, sent)
     async with visit.pages.opening:
         if visit.node.is_ready:
             return visit.go("/")
         try:
             check_expiry(read_link(link).ticket, visit.node.clock_ms())
-            space = await visit.node.add_to_person(link, secret or None)
+            space = None if wrong else await visit.node.add_to_person(link, sent.get("passphrase") or None)
         except NOT_AN_INVITE as error:
-            form = FormView(SECOND, {"link": link}, {"link": sentence(error)})
-            return visit.render("second.html", {"form": form, "back_url": WELCOME}, 422)
+            space, wrong = None, {**wrong, "link": sentence(error)}
+    if space is None:
+        form = FormView(SECOND, {"link": link}, wrong)
+        return visit.render("second.html", {"form": form, "back_url": WELCOME}, 422)
     visit.pages.hub.attach()
     return visit.go(space_url(space))
 
@@ -141,6 +191,7 @@ async def begin(visit: Visit) -> web.Response:
 async def _show_begin(visit: Visit, form: FormView, status: int = 422) -> web.Response:
     back_url = visit.url() if visit.space is not None else ""
     context = {"form": form, "me": await _me(visit), "join_url": JOIN, "back_url": back_url}
+    context["notice"] = visit.told().notice
     return visit.render("found.html", context, status if form.errors else 200)
 
 
