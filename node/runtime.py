@@ -299,7 +299,8 @@ class Node:
             waiting = await self.pending()
             pause = max(0.0, (waiting[0].due - self.clock_ms()) / 1000) if waiting else None
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._said.wait(), pause)
+                async with asyncio.timeout(pause):
+                    await self._said.wait()
 
     async def _sign(self, row: PendingRow) -> None:
         """Sign what was said; what cannot be stored now is tried again, so that nothing said is lost."""

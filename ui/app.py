@@ -73,7 +73,8 @@ class Site:
     async def first_page(self, patience_s: float) -> None:
         """Wait until a first page is on its way to a browser, or patience ends."""
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._shown.wait(), patience_s)
+            async with asyncio.timeout(patience_s):
+                await self._shown.wait()
 
     async def _note_page(self, request: web.Request, response: web.StreamResponse) -> None:
         if request.path != OPEN_PATH and response.content_type == "text/html" and response.status < _REDIRECT:

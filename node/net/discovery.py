@@ -85,7 +85,8 @@ class Discovery:
     async def _follow(self) -> None:
         while not self._stopping.is_set():
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), self._check_s)
+                async with asyncio.timeout(self._check_s):
+                    await self._stopping.wait()
                 break
             await self._refresh()
         await self._close()
@@ -135,7 +136,8 @@ class Discovery:
             await browser.async_cancel()
         if zeroconf is not None:
             with contextlib.suppress(OSError, ZeroconfError, TimeoutError):  # the network may be gone
-                await asyncio.wait_for(zeroconf.async_unregister_all_services(), _CLOSE_S)
+                async with asyncio.timeout(_CLOSE_S):
+                    await zeroconf.async_unregister_all_services()
             await zeroconf.async_close()
 
     def _on_change(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:

@@ -137,7 +137,8 @@ class Neighbours:
             await self.syncer.tick()
             self._call_who_is_due()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), self._until_next())
+                async with asyncio.timeout(self._until_next()):
+                    await self._wake.wait()
             self._wake.clear()
 
     def _call_who_is_due(self) -> None:

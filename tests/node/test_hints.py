@@ -51,7 +51,8 @@ async def test_own_changes_are_told_once_a_second_at_most(tmp_path: Path, monkey
         last = await node.road.submit(space, WritePost(text, None, None, []))
     heads: list[tuple[bytes, int]] = []
     while (node.road.device.public, last.header.seq) not in heads:
-        topic, data = await asyncio.wait_for(told.get(), 10)
+        async with asyncio.timeout(10):
+            topic, data = await told.get()
         heads = read_hint(space.secrets.talk[-1], data)
     await node.hints.stop()
     await node.close()

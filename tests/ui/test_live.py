@@ -167,7 +167,8 @@ async def test_a_slow_stream_is_dropped_and_keeps_nobody_waiting(garden: Place) 
 
     for number in range(live.MAX_QUEUED + 1):
         hub.tell(place="feed:x", kind="new", id=str(number))
-        await asyncio.wait_for(quick.next(), 1)
+        async with asyncio.timeout(1):
+            await quick.next()
 
     assert list(hub._streams) == [quick]
 
@@ -180,7 +181,8 @@ async def test_the_number_of_streams_is_bounded_and_the_oldest_gives_way(
 
     async with browser.stream() as first, browser.stream(), browser.stream() as third:
         with pytest.raises(aiohttp.ClientError):
-            await asyncio.wait_for(first.content.read(), 5)
+            async with asyncio.timeout(5):
+                await first.content.read()
 
         assert third.status == 200
 
@@ -190,7 +192,8 @@ async def test_a_quiet_stream_beats_now_and_then(garden: Place, monkeypatch: pyt
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.02)
 
     async with browser.stream() as answer:
-        lines = [await asyncio.wait_for(answer.content.readline(), 5) for _ in range(8)]
+        async with asyncio.timeout(5):
+            lines = [await answer.content.readline() for _ in range(8)]
 
     assert lines.count(b": still here\n") >= 2
 

@@ -83,7 +83,8 @@ async def to_page(workshop: Workshop, posts: int) -> Data:
             watching = asyncio.create_task(_watch(browser, stream, posts))
             await asyncio.sleep(SETTLE_S)
             due = (await first.ask("say", count=posts, gap_s=PAGE_GAP_S))["due"]
-            seen = await asyncio.wait_for(watching, PATIENCE_S + posts * PAGE_GAP_S)
+            async with asyncio.timeout(PATIENCE_S + posts * PAGE_GAP_S):
+                seen = await watching
         await second.ask("meet", count=1)
     pairs = list(zip(due, seen, strict=True))
     return {

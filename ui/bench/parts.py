@@ -58,7 +58,8 @@ class Part:
             BenchError: if it failed or ended.
         """
         assert self._process.stdout is not None  # noqa: S101 - it was opened with a pipe
-        line = await asyncio.wait_for(self._process.stdout.readline(), ANSWER_S)
+        async with asyncio.timeout(ANSWER_S):
+            line = await self._process.stdout.readline()
         if not line:
             words = await asyncio.to_thread(self._log.read_text, encoding="utf-8", errors="replace")
             raise BenchError(f"a process of the benchmark ended: {words[-2000:]}")
@@ -79,7 +80,8 @@ class Part:
         if self._process.returncode is None:
             self.let_go()
             try:
-                await asyncio.wait_for(self._process.wait(), END_S)
+                async with asyncio.timeout(END_S):
+                    await self._process.wait()
             except TimeoutError:
                 self._kill()
                 await self._process.wait()
