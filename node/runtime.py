@@ -237,6 +237,7 @@ class Node:
         if self.network is not None:
             await self.network.follow_topics()
         async with self._answering:  # one after another, or a knock would be answered twice
+            space = self.road.spaces[space.id]
             if await belonging.answer_knocks(self.road, self.me, space) and self.me.root is not None:
                 await belonging.certify_elsewhere(self.road, space)
         if await belonging.follow(self.road, self.road.elsewhere):

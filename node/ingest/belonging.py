@@ -105,6 +105,7 @@ async def knock(road: Road, me: Self, link: str) -> tuple[Space, tuple[str, ...]
     certificate = me.certificate if ticket.purpose == "member" else b""
     command = JoinSpace(invitation.terms, invitation.signature, proof, me.person, certificate)
     await road.submit(space, command)
+    space = road.spaces[space.id]
     space.knock = await road.own_knocks(space)
     return space, ticket.addresses
 
