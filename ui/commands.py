@@ -17,6 +17,7 @@ from typing import Any
 
 from identity.errors import CommonsError, Refused
 from node import config as settings
+from node.net.lean import CLIENT_OF_AIOHTTP, import_without
 from node.runtime import Node
 from ui.client import ask_passphrase, call, open_again
 
@@ -57,6 +58,7 @@ def run_node(options: Options) -> int:
 
 
 async def _run_node(options: Options) -> int:
+    import_without("aiohttp.web", CLIENT_OF_AIOHTTP)
     from ui.app import Site
 
     node = Node(options.folder, _wished(options))

@@ -1,17 +1,26 @@
 """Importing a library without those of its own imports that a node never uses.
 
-libp2p imports two HTTP clients for parts of it that this node has no use for: 9 MB of memory and a seventh of the time.
+libp2p imports two HTTP clients for parts of it that this node has no use for: 9 MB of memory and a seventh of the
+time. aiohttp serves the pages, and brings a client along that reads every certificate of this machine at once.
 """
 
 import importlib
 import sys
 from collections.abc import Collection, Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
+
+if TYPE_CHECKING:  # at run time this would cost a part of what is saved here
+    from importlib.abc import Loader
 
 UNUSED_BY_LIBP2P = frozenset({"requests", "httpx"})
+CLIENT_OF_AIOHTTP = frozenset(
+    {
+        "aiohttp.client", "aiohttp.client_middleware_digest_auth", "aiohttp.client_middlewares", "aiohttp.connector",
+        "aiohttp.cookiejar", "aiohttp.resolver", "aiohttp.tracing",
+    }
+)  # fmt: skip
 
 
 class _Absent(ModuleType):
@@ -20,11 +29,15 @@ class _Absent(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        return type(name, (Exception,), {})
+        return _StandIn(name, (Exception,), {"__module__": self.__name__})
 
 
-class _Finder(MetaPathFinder, Loader):
-    """Finds stand-ins for some packages and everything in them."""
+class _StandIn(type):
+    """Tells what an absent module's name stood for from what a library made itself."""
+
+
+class _Finder:
+    """Finds stand-ins for some packages and modules, and everything in them."""
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = names
@@ -32,8 +45,8 @@ class _Finder(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        known = fullname.partition(".")[0] in self._names
-        return ModuleSpec(fullname, self, is_package=True) if known else None
+        known = fullname in self._names or fullname.partition(".")[0] in self._names
+        return ModuleSpec(fullname, cast("Loader", self), is_package=True) if known else None
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
         return _Absent(spec.name)
@@ -43,9 +56,10 @@ class _Finder(MetaPathFinder, Loader):
 
 
 def import_without(name: str, unused: Collection[str]) -> ModuleType:
-    """Import a module; packages of the names in `unused` are left out where nobody has imported them yet.
+    """Import a module; packages or modules named in `unused` are left out where nobody has imported them yet.
 
-    Afterwards they can be imported as ever.
+    Afterwards they can be imported as ever. The package of a module that was left out hands on its names as soon as
+    somebody asks for them.
     """
     finder = _Finder({each for each in unused if each not in sys.modules})
     sys.meta_path.insert(0, finder)
@@ -55,3 +69,28 @@ def import_without(name: str, unused: Collection[str]) -> ModuleType:
         sys.meta_path.remove(finder)
         for known in [known for known, module in sys.modules.items() if isinstance(module, _Absent)]:
             del sys.modules[known]
+        for package in {each.rpartition(".")[0] for each in unused} & sys.modules.keys():
+            _import_later(sys.modules[package])
+
+
+def _import_later(package: ModuleType) -> None:
+    """Take stand-ins out of a package; whoever asks for one of their names gets what it really is."""
+    names = vars(package)
+    places = {name: value.__module__ for name, value in names.items() if isinstance(value, _StandIn)}
+    modules = {name for name, value in names.items() if isinstance(value, _Absent)}
+    otherwise = names.get("__getattr__")
+
+    def find(name: str) -> Any:
+        if name in modules:
+            return importlib.import_module(f"{package.__name__}.{name}")
+        if name in places:
+            names[name] = getattr(importlib.import_module(places[name]), name)
+            return names[name]
+        if otherwise is not None:
+            return otherwise(name)
+        raise AttributeError(f"module {package.__name__!r} has no attribute {name!r}")
+
+    for name in places.keys() | modules:
+        del names[name]
+    if places or modules:
+        names["__getattr__"] = find

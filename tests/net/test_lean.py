@@ -40,3 +40,26 @@ def test_what_is_imported_already_is_left_alone() -> None:
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
 
     assert done.stdout == "True\n"
+
+
+def test_the_pages_are_served_without_a_client_until_somebody_asks_for_it() -> None:
+    script = (
+        "import ssl, sys\nfrom node.net.lean import CLIENT_OF_AIOHTTP, import_without\n"
+        "web = import_without('aiohttp.web', CLIENT_OF_AIOHTTP)\nimport aiohttp\n"
+        "print(web.Application.__name__, sorted(CLIENT_OF_AIOHTTP & sys.modules.keys()))\n"
+        "import ui.app\nprint(sorted(CLIENT_OF_AIOHTTP & sys.modules.keys()))\n"
+        "from aiohttp import ClientSession, CookieJar\n"
+        "print(aiohttp.client.ClientSession is ClientSession, aiohttp.connector.TCPConnector is aiohttp.TCPConnector)\n"
+        "print(issubclass(aiohttp.ClientConnectorError, aiohttp.ClientError), CookieJar.__module__)\n"
+        "print(hasattr(aiohttp, 'nonsense'), all(hasattr(aiohttp, name) for name in aiohttp.__all__))\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout.splitlines() == [
+        "Application []",
+        "[]",
+        "True True",
+        "True aiohttp.cookiejar",
+        "False True",
+    ]

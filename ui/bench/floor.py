@@ -81,7 +81,9 @@ def dial(address: str, frame_bytes: str, folder: str = "") -> None:
 
 def imports() -> None:
     """Import what a running node has imported, and tell the memory."""
-    from node.net.lean import UNUSED_BY_LIBP2P, import_without
+    from node.net.lean import CLIENT_OF_AIOHTTP, UNUSED_BY_LIBP2P, import_without
+
+    import_without("aiohttp.web", CLIENT_OF_AIOHTTP)
     from ui import app
 
     host = import_without("node.net.host", UNUSED_BY_LIBP2P)
