@@ -18,6 +18,7 @@ def post_data(line: PostLine, reached: int) -> Data:
     """Return a post as the API shows it."""
     return {
         "id": line.id.hex(), "person": to_did(line.person), "name": line.name or "", "time": line.time,
+        "dated": line.dated,
         "text": line.text, "thread": line.thread.hex() if line.thread else None,
         "parent": line.parent.hex() if line.parent else None, "edited": line.edited, "versions": line.versions,
         "retracted": bool(line.retracted), "replies": line.replies, "reached": reached,
@@ -54,17 +55,22 @@ async def post(node: Node, given: Data) -> Data:
            Param("before", "query", "the `next` of the page before", required=False),
            Param("limit", "query", "how many (30)", "integer", required=False))  # fmt: skip
 async def feed(node: Node, given: Data) -> Data:
-    """Read the newest posts of a space."""
+    """Read the newest posts of a space; imported ones stand where their original date puts them."""
     space = need_space(node, given["space"])
     limit = max(1, min(MAX_PAGE_SIZE, given.get("limit", PAGE_SIZE)))
     before = read_cursor(given.get("before"))
     lines = await node.database.read(lambda db: queries.feed(db, space.index.no, before, limit))
-    more = f"{lines[-1].time}.{lines[-1].number}" if len(lines) == limit else None
+    more = write_cursor(lines[-1]) if len(lines) == limit else None
     return {"posts": await lines_data(node, lines), "next": more}
 
 
+def write_cursor(line: PostLine) -> str:
+    """Return what names a post's place in a list by date, for the next page to begin behind it."""
+    return f"{line.dated}.{line.number}"
+
+
 def read_cursor(text: str | None) -> tuple[int, int] | None:
-    """Read where a page of the feed begins: `time.number`; nonsense begins at the top."""
+    """Read where a page of the feed begins: `date.number`; nonsense begins at the top."""
     parts = (text or "").split(".")
     if len(parts) != 2 or not all(part.isdecimal() and len(part) < 17 for part in parts):
         return None

@@ -192,7 +192,8 @@ def feed(options: Options) -> int:
 def _post_words(post: Data) -> str:
     text = "(taken back)" if post["retracted"] else post["text"]
     more = f"  [{post['replies']} replies]" if post["replies"] else ""
-    return f"{post['name'] or post['person'][8:20]}, {_moment(post['time'])}  {post['id'][:8]}{more}\n{text}"
+    brought = ", imported" if post["imported"] else ""
+    return f"{post['name'] or post['person'][8:20]}, {_moment(post['dated'])}{brought}  {post['id'][:8]}{more}\n{text}"
 
 
 def peers(options: Options) -> int:

@@ -1,9 +1,10 @@
 """The live stream: one hub hears what is stored and who is near, and tells every open page and program.
 
-An event is a line of JSON. About posts: `{"place", "kind": "new" | "changed" | "gone", "id"}`; `was` names the pending
-post that this one was before it was signed. `"kind": "many"` stands for more than are worth telling singly, and
-`"kind": "part"` tells pages that show such a part to ask for it again. Each event has an id; who comes back with the
-last one they heard gets what they missed, and `"kind": "missed"` if that is too long ago.
+An event is a line of JSON. About posts: `{"place", "kind": "new" | "past" | "changed" | "gone", "id"}`; past is what
+was imported, which is no news; `was` names the pending post that this one was before it was signed. `"kind": "many"`
+stands for more than are worth telling singly, and `"kind": "part"` tells pages that show such a part to ask for it
+again. Each event has an id; who comes back with the last one they heard gets what they missed, and
+`"kind": "missed"` if that is too long ago.
 """
 
 import asyncio
@@ -12,13 +13,14 @@ import json
 import logging
 import secrets
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from aiohttp import web
 
 from crdt.change import EDIT, LAW, TALK
 from crdt.history import Accepted
+from identity.errors import StoreError
 from node.domain.posts import EditPost, ImportPost, RetractPost, WritePost
 from node.ingest.spaces import Space
 from node.runtime import Node
@@ -82,7 +84,8 @@ class Stream:
     async def next(self) -> bytes | None:
         """Return the events that wait, or a heartbeat when nothing happens for long; None at the end."""
         try:
-            parts = [await asyncio.wait_for(self.queue.get(), HEARTBEAT_S)]
+            async with asyncio.timeout(HEARTBEAT_S):
+                parts = [await self.queue.get()]
         except TimeoutError:
             return b": still here\n\n"
         while not self.queue.empty():
@@ -105,6 +108,7 @@ class Hub:
         self._attached = False
         self._reach: dict[tuple[bytes, bytes], int] = {}
         self._ticker: asyncio.Task[None] | None = None
+        self._telling: set[asyncio.Task[None]] = set()
 
     def attach(self) -> None:
         """Begin to hear the node, once."""
@@ -124,9 +128,10 @@ class Hub:
 
     async def close(self) -> None:
         """End every stream."""
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.gather(self._ticker, return_exceptions=True)
+        ending = [*self._telling, *([self._ticker] if self._ticker is not None else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
         for stream in self._streams:
             stream.end()
 
@@ -156,20 +161,42 @@ class Hub:
             self.names_changed.append(space.id)
             self.tell(place=space_place(space), kind="part")
         if len(accepted) > MAX_TOLD:
-            self.tell(place=feed_place(space), kind="many", count=len(accepted))
+            self._later(self._tell_many(space, accepted[0].number, accepted[-1].number))
             return
         for entry in accepted:
             if entry.change.header.klass == TALK:
                 self._tell_talk(space, entry)
 
+    async def _tell_many(self, space: Space, first: int, last: int) -> None:
+        """Tell how many posts begin a thread in a range of changes; what was brought from elsewhere is no news."""
+        count = await self.node.database.read(lambda db: queries.count_begun(db, space.index.no, first, last))
+        if count:
+            self.tell(place=feed_place(space), kind="many", count=count)
+        else:
+            self.tell(place=space_place(space), kind="part")
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Look something up that an event needs, while the node goes on."""
+
+        async def run() -> None:
+            try:
+                await work
+            except StoreError as error:
+                logger.info("an event was not told error=%s", error)
+
+        task = asyncio.get_running_loop().create_task(run(), name="telling")
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
     def _tell_talk(self, space: Space, entry: Accepted) -> None:
         command = space.open(entry.change).command
         if isinstance(command, WritePost | ImportPost):
             was = self._was(entry, command)
+            kind = "past" if isinstance(command, ImportPost) else "new"
             if command.thread is None:
-                self.tell(place=feed_place(space), kind="new", id=entry.change.id.hex(), **was)
+                self.tell(place=feed_place(space), kind=kind, id=entry.change.id.hex(), **was)
             else:
-                self.tell(place=thread_place(command.thread), kind="new", id=entry.change.id.hex(), **was)
+                self.tell(place=thread_place(command.thread), kind=kind, id=entry.change.id.hex(), **was)
                 self.tell(place=feed_place(space), kind="changed", id=command.thread.hex())
         elif isinstance(command, EditPost | RetractPost):
             self.tell(place="*", kind="changed", id=command.post.hex())

@@ -14,8 +14,9 @@ from typing import TypeVar
 import aiosqlite
 
 from identity.errors import StoreError
+from node.store.migrations import migrate
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE_NAME = "commons.db"
 LOCK_NAME = "lock"
 KEY_FILES = ("keys.json", "keys.backup")
@@ -164,6 +165,8 @@ def prepare(connection: sqlite3.Connection) -> None:
         tune(connection)
         if version == 0:
             connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        else:
+            migrate(connection, version)
     except sqlite3.Error as error:
         raise translated(error) from error
 

@@ -20,6 +20,9 @@ _BY_WHOM = (  # joined in this order: change by change, not log by log
     "CROSS JOIN log ON log.no = change.log"
     " LEFT JOIN document INDEXED BY document_owner ON document.space = log.space AND document.owner = log.person"
 )
+_SHOWN = (  # the date of what was imported goes with its words: without answers there is nothing left to show
+    "(retracted = 0 OR source IS NULL OR EXISTS(SELECT 1 FROM post reply WHERE reply.thread = change.id))"
+)
 _WORDS_MAX = 12
 _RANKED_MAX = 2_000
 _END = 1 << 62
@@ -46,6 +49,16 @@ class PostLine(NamedTuple):
     log: int
     replies: int
     name: str | None
+
+    @property
+    def dated(self) -> int:
+        """When a reader would say that it was written, in ms since the epoch: what lists are ordered by."""
+        return self.time if self.published is None else min(self.published, self.time)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands in lists by date, to go on behind it."""
+        return self.dated, self.number
 
 
 class PersonLine(NamedTuple):
@@ -74,12 +87,12 @@ class ChangeLine(NamedTuple):
 
 
 def feed(connection: sqlite3.Connection, space: int, before: tuple[int, int] | None, limit: int) -> list[PostLine]:
-    """Return the newest posts that begin a thread; `before` is the (time, number) of the last one shown."""
-    where, values = "post.space = ? AND thread IS NULL", [space]
+    """Return the newest posts that begin a thread; `before` is the place of the last one shown."""
+    where, values = f"post.space = ? AND thread IS NULL AND {_SHOWN}", [space]
     if before:
-        where += " AND (post.time, post.number) < (?, ?)"
+        where += " AND (post.dated, post.number) < (?, ?)"
         values += before
-    sql = f"{_POST} WHERE {where} ORDER BY post.time DESC, post.number DESC LIMIT ?"
+    sql = f"{_POST} WHERE {where} ORDER BY post.dated DESC, post.number DESC LIMIT ?"
     return [PostLine(*row) for row in connection.execute(sql, (*values, limit))]
 
 
@@ -105,7 +118,7 @@ def posts_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> l
 
 def replies(connection: sqlite3.Connection, thread: bytes) -> list[PostLine]:
     """Return all replies of a thread, oldest first."""
-    sql = f"{_POST} WHERE post.thread = ? ORDER BY post.time, post.number"
+    sql = f"{_POST} WHERE post.thread = ? ORDER BY post.dated, post.number"
     return [PostLine(*row) for row in connection.execute(sql, (thread,))]
 
 
@@ -114,12 +127,15 @@ def count_posts(connection: sqlite3.Connection, space: int) -> int:
     return int(connection.execute("SELECT count(*) FROM post WHERE space = ?", (space,)).fetchone()[0])
 
 
-def by_person(connection: sqlite3.Connection, space: int, person: bytes, limit: int) -> list[PostLine]:
-    """Return a person's newest posts and replies."""
+def by_person(
+    connection: sqlite3.Connection, space: int, person: bytes, limit: int, before: tuple[int, int] | None = None
+) -> list[PostLine]:
+    """Return a person's newest posts and replies; `before` is the place of the last one shown."""
     logs = connection.execute("SELECT no FROM log WHERE space = ? AND person = ?", (space, person)).fetchall()
-    sql = f"{_POST} WHERE post.log = ? ORDER BY post.time DESC, post.number DESC LIMIT ?"
-    lines = [PostLine(*row) for log in logs for row in connection.execute(sql, (log[0], limit))]
-    return sorted(lines, key=lambda line: (-line.time, -line.number))[:limit]
+    where = f"post.log = ? AND {_SHOWN}" + (" AND (post.dated, post.number) < (?, ?)" if before else "")
+    sql = f"{_POST} WHERE {where} ORDER BY post.dated DESC, post.number DESC LIMIT ?"
+    rows = (row for (log,) in logs for row in connection.execute(sql, (log, *(before or ()), limit)))
+    return sorted((PostLine(*row) for row in rows), key=lambda line: line.place, reverse=True)[:limit]
 
 
 def search(connection: sqlite3.Connection, space: int | None, words: str, limit: int) -> list[PostLine]:
@@ -134,7 +150,8 @@ def search(connection: sqlite3.Connection, space: int | None, words: str, limit:
     found = "SELECT rowid, rank AS worth FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT ?4"
     sql = (
         f"{_POST} JOIN ({found}) hit ON hit.rowid = post.number"
-        " WHERE (?2 IS NULL OR post.space = ?2) AND retracted = 0 ORDER BY worth LIMIT ?3"
+        " WHERE (?2 IS NULL OR post.space = ?2) AND retracted = 0"
+        " ORDER BY worth, post.dated DESC, post.number DESC LIMIT ?3"
     )
     return [PostLine(*row) for row in connection.execute(sql, (match, space, limit, _RANKED_MAX))]
 
@@ -142,7 +159,7 @@ def search(connection: sqlite3.Connection, space: int | None, words: str, limit:
 def people(connection: sqlite3.Connection, space: int) -> list[PersonLine]:
     """Return everybody who has a log in a space, by name."""
     sql = (
-        "SELECT log.person, coalesce(title, ''), coalesce(body, ''), count(post.number), max(post.time) FROM log"
+        "SELECT log.person, coalesce(title, ''), coalesce(body, ''), count(post.number), max(post.dated) FROM log"
         " LEFT JOIN document ON document.space = log.space AND document.owner = log.person"
         " LEFT JOIN post ON post.log = log.no AND retracted = 0"
         " WHERE log.space = ? AND log.person IS NOT NULL GROUP BY log.person ORDER BY 2 COLLATE NOCASE, 1"
@@ -226,21 +243,36 @@ def newest_change(connection: sqlite3.Connection) -> int:
 
 
 def count_new(connection: sqlite3.Connection, space: int, after: int, own_log: int, limit: int = 100) -> int:
-    """Return how many posts and replies of others were stored after a change, at most `limit`."""
-    sql = "SELECT 1 FROM post WHERE number > ? AND space = ? AND log != ? AND retracted = 0 LIMIT ?"
+    """Return how many posts and replies of others were stored after a change, at most `limit`; not their past."""
+    new = "number > ? AND space = ? AND log != ? AND retracted = 0 AND source IS NULL"
+    sql = f"SELECT 1 FROM post WHERE {new} LIMIT ?"
     return len(connection.execute(sql, (after, space, own_log, limit)).fetchall())
 
 
 def count_fresh(connection: sqlite3.Connection, space: int, after: int, own_log: int, limit: int = 100) -> int:
-    """Return how many posts that begin a thread were stored by others after a change, at most `limit`."""
-    sql = "SELECT 1 FROM post WHERE number > ? AND space = ? AND log != ? AND thread IS NULL LIMIT ?"
+    """Return how many posts that begin a thread others stored after a change, at most `limit`; not their past."""
+    new = "number > ? AND space = ? AND log != ? AND thread IS NULL AND source IS NULL"
+    sql = f"SELECT 1 FROM post WHERE {new} LIMIT ?"
     return len(connection.execute(sql, (after, space, own_log, limit)).fetchall())
 
 
 def count_since(connection: sqlite3.Connection, space: int, time_ms: int, limit: int = 1_000) -> int:
     """Return how many posts that begin a thread are dated after a time, at most `limit`."""
-    sql = "SELECT 1 FROM post WHERE space = ? AND thread IS NULL AND time >= ? LIMIT ?"
+    sql = "SELECT 1 FROM post WHERE space = ? AND thread IS NULL AND dated >= ? LIMIT ?"
     return len(connection.execute(sql, (space, time_ms, limit)).fetchall())
+
+
+def count_brought(connection: sqlite3.Connection, space: int, time_ms: int, limit: int = 1_000) -> int:
+    """Return how many posts were imported after a time, at most `limit`."""
+    sql = "SELECT 1 FROM post WHERE space = ? AND published IS NOT NULL AND time >= ? LIMIT ?"
+    return len(connection.execute(sql, (space, time_ms, limit)).fetchall())
+
+
+def count_begun(connection: sqlite3.Connection, space: int, first: int, last: int) -> int:
+    """Return how many posts in a range of changes begin a thread now: not what was imported, nor taken back."""
+    new = "number BETWEEN ? AND ? AND space = ? AND thread IS NULL AND source IS NULL AND retracted = 0"
+    sql = f"SELECT count(*) FROM post NOT INDEXED WHERE {new}"
+    return int(connection.execute(sql, (first, last, space)).fetchone()[0])
 
 
 def posts_between(connection: sqlite3.Connection, log: int, after: int, until: int) -> list[bytes]:

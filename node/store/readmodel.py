@@ -1,7 +1,10 @@
 """The read model: rows that pages and searches read. It can be thrown away and is rebuilt from the log.
 
 A row class (a NamedTuple of the domain) gives its table: fields are columns, `number` is the key. Text in `text`
-is searchable. Everything here runs in the database's thread, on a bare connection.
+is searchable. `dated` is when a reader would say that a post was written: an imported one on its original date, but
+never later than it was signed, so that no date keeps a post at the top.
+
+Everything here runs in the database's thread, on a bare connection.
 """
 
 import sqlite3
@@ -16,12 +19,14 @@ from node.store.bulk import insert_many
 _TABLES = """
 CREATE TABLE IF NOT EXISTS post(
   number INTEGER PRIMARY KEY, space INTEGER, log INTEGER, time INTEGER, text TEXT, thread BLOB, parent BLOB,
-  media BLOB, edited INTEGER, versions INTEGER, retracted INTEGER, published INTEGER, address TEXT, source BLOB);
-CREATE INDEX IF NOT EXISTS post_feed ON post(space, time, number) WHERE thread IS NULL;
-CREATE INDEX IF NOT EXISTS post_thread ON post(thread, time) WHERE thread IS NOT NULL;
+  media BLOB, edited INTEGER, versions INTEGER, retracted INTEGER, published INTEGER, address TEXT, source BLOB,
+  dated INTEGER GENERATED ALWAYS AS (min(coalesce(published, time), time)) VIRTUAL);
+CREATE INDEX IF NOT EXISTS post_feed ON post(space, dated) WHERE thread IS NULL;
+CREATE INDEX IF NOT EXISTS post_thread ON post(thread, dated) WHERE thread IS NOT NULL;
 CREATE INDEX IF NOT EXISTS post_source ON post(space, source) WHERE source IS NOT NULL;
 CREATE INDEX IF NOT EXISTS post_media ON post(space) WHERE media IS NOT NULL;
-CREATE INDEX IF NOT EXISTS post_log ON post(log, time);
+CREATE INDEX IF NOT EXISTS post_log ON post(log, dated);
+CREATE INDEX IF NOT EXISTS post_brought ON post(space, time) WHERE published IS NOT NULL;
 CREATE TABLE IF NOT EXISTS document(
   space INTEGER, id BLOB, owner BLOB, title TEXT, body TEXT, number INTEGER, edits INTEGER, time INTEGER,
   PRIMARY KEY(space, id)) WITHOUT ROWID;

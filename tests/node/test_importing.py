@@ -77,7 +77,7 @@ async def test_what_was_taken_back_does_not_come_again(node: Node, space: Space,
     progress = await bring(node, space, path)
 
     assert (progress.imported, progress.already) == (0, 1)
-    assert await texts_of(node, space) == [""]
+    assert await texts_of(node, space) == []
 
 
 async def test_importing_twice_brings_nothing_twice(node: Node, space: Space, tmp_path: Path) -> None:

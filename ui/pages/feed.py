@@ -11,7 +11,7 @@ from node.domain.posts import WritePost
 from node.ingest import writing
 from node.store import blobs, queries
 from node.store.queries import PostLine
-from ui.api_posts import read_cursor
+from ui.api_posts import read_cursor, write_cursor
 from ui.guards import attachment_headers
 from ui.live import feed_place
 from ui.operations import as_id
@@ -113,7 +113,7 @@ async def _feed_view(visit: Visit, lines: Sequence[PostLine], seen: Seen, *, is_
         own = space.index.logs.get(visit.node.road.device.public, 0)
         fresh = await visit.node.database.read(lambda db: queries.count_fresh(db, space.index.no, seen.before, own))
     posts += [post_view(visit, line, seen.before) for line in lines]
-    older = f"{visit.url()}?before={lines[-1].time}.{lines[-1].number}" if len(lines) == PAGE_SIZE else ""
+    older = f"{visit.url()}?before={write_cursor(lines[-1])}" if len(lines) == PAGE_SIZE else ""
     return FeedView(
         place=feed_place(space) if is_first_page else "",
         fragment_url=visit.url("/fragment/{id}"),
@@ -147,10 +147,16 @@ async def who_is_here(visit: Visit) -> tuple[PersonView, ...]:
 async def what_arrived(visit: Visit) -> tuple[tuple[str, int], ...]:
     """Return what came in since yesterday, in words with numbers."""
     space, since = visit.here, visit.node.clock_ms() - DAY_MS
-    posts = await visit.node.database.read(lambda db: queries.count_since(db, space.index.no, since))
+    posts, brought = await visit.node.database.read(
+        lambda db: (queries.count_since(db, space.index.no, since), queries.count_brought(db, space.index.no, since))
+    )
     members = space.law.members().items()
     people = sum(grants[0].since_ms >= since for person, grants in members if not visit.node.road.is_me(person))
-    told = ((visit.gettext("Posts since yesterday"), posts), (visit.gettext("New people"), people))
+    told = (
+        (visit.gettext("Posts since yesterday"), posts),
+        (visit.gettext("Brought from elsewhere"), brought),
+        (visit.gettext("New people"), people),
+    )
     return tuple((words, count) for words, count in told if count)
 
 

@@ -1,6 +1,6 @@
 """The people of a space, and one of them: who they are here, how to be sure of their key, what they wrote."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from aiohttp import web
@@ -13,6 +13,8 @@ from node.domain.law.fold import Grant
 from node.ingest import writing
 from node.ingest.spaces import Space
 from node.store import queries
+from node.store.queries import PostLine
+from ui.api_posts import read_cursor, write_cursor
 from ui.markup import rendered
 from ui.pages.frame import page, space_head
 from ui.pages.rows import post_view
@@ -81,7 +83,8 @@ async def person(visit: Visit) -> web.Response:
         raise web.HTTPNotFound
     names = (await visit.pages.roster(space)).names
     seen = await visit.pages.seen(space)
-    lines = await visit.node.database.read(lambda db: queries.by_person(db, space.index.no, key, MAX_POSTS))
+    before = read_cursor(visit.request.query.get("before"))
+    lines = await visit.node.database.read(lambda db: queries.by_person(db, space.index.no, key, MAX_POSTS, before))
     view = person_view(visit, key, grants, names, connected_people(visit, space))
     fields = await profile_fields(visit, key)
     context = {
@@ -100,9 +103,22 @@ async def person(visit: Visit) -> web.Response:
             contact=clean_name(fields.get("contact", ""), 200),
             edit_url="/settings#identity" if view.ref.is_me else "",
         ),
-        "posts": FeedView("", "", tuple(post_view(visit, line, seen.before) for line in lines)),
+        "posts": _posts_view(visit, key, lines, seen.before, is_first_page=before is None),
     }
     return await page(visit, "person", "person.html", context)
+
+
+def _posts_view(
+    visit: Visit, key: bytes, lines: Sequence[PostLine], read_until: int, *, is_first_page: bool
+) -> FeedView:
+    here = visit.url(f"/people/{to_did(key)}")
+    return FeedView(
+        place="",
+        fragment_url="",
+        posts=tuple(post_view(visit, line, read_until) for line in lines),
+        older_url=f"{here}?before={write_cursor(lines[-1])}" if len(lines) == MAX_POSTS else "",
+        newest_url="" if is_first_page else here,
+    )
 
 
 async def profile_fields(visit: Visit, key: bytes) -> dict[str, str]:

@@ -45,7 +45,7 @@ def post_url(visit: Visit, line: PostLine, space: Space | None = None) -> str:
 
 
 def post_view(visit: Visit, line: PostLine, read_until: int | None = None, depth: int = 0) -> PostView:
-    """Return a post as this reader sees it; new is what was stored after `read_until` by somebody else."""
+    """Return a post as this reader sees it; new is what others wrote and is stored after `read_until`."""
     node, space = visit.node, visit.here
     is_mine = node.road.is_me(line.person)
     author = visit.person(line.person, {line.person: clean_name(line.name or "")})
@@ -53,13 +53,13 @@ def post_view(visit: Visit, line: PostLine, read_until: int | None = None, depth
     return PostView(
         id=line.id.hex(),
         author=author,
-        time_ms=line.time,
+        time_ms=line.dated,
         text_html=shown(line.text),
         thread_url=post_url(visit, line),
         reply_count=line.replies,
         depth=depth,
         reached=node.keeper.reached_by(space.id, line.device, line.seq),
-        is_new=read_until is not None and line.number > read_until and not is_mine,
+        is_new=read_until is not None and line.number > read_until and not is_mine and not imported,
         is_mine=is_mine,
         edited_ms=line.edited,
         is_retracted=bool(line.retracted),

@@ -54,7 +54,7 @@ def _hit(visit: Visit, line: PostLine, query: str) -> SearchHit | None:
         excerpt=around(plain, query) if len(plain) > len(title) else "",
         url=post_url(visit, line, space),
         author=visit.person(line.person, names, space),
-        time_ms=line.time,
+        time_ms=line.dated,
         space_name=clean_name(space.name, 80),
     )
 

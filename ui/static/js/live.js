@@ -6,6 +6,7 @@
 //
 // An event's data is JSON with a place (data-live-place; "*" is every place) and a kind:
 //   new, changed, gone   the post with this id; a new one may say which pending post it was
+//   past                 a post that was brought from elsewhere: it goes where its date puts it, and is no news
 //   many                 so many posts ("count") came at once that they are only counted
 //   part                 something beside the posts: who is near, who is a member
 //   missed               too much happened since this browser last heard
@@ -61,9 +62,11 @@ function arrive(place, { kind, id, was, count }) {
   if (kind === "many") wait(place, null, count);
   else if (kind === "gone") shown?.remove();
   else if (shown) exchange(place, id, shown);
-  else if (kind === "new" && (place.dataset.liveOrder === "oldest-first" || document.hidden || nobodyReads(place))) show(place, [id]);
+  else if (isNews(kind) && (place.dataset.liveOrder === "oldest-first" || document.hidden || nobodyReads(place))) show(place, [id]);
   else if (kind === "new") wait(place, id);
 }
+
+const isNews = (kind) => kind === "new" || kind === "past";
 
 // At the top of a page that one has not begun to walk through, a new post may come in where it belongs.
 const nobodyReads = (place) =>
@@ -93,7 +96,7 @@ function compare(page) {
     for (const fresh of there?.querySelectorAll("[data-item]") ?? []) {
       const shown = document.getElementById(fresh.id);
       if (shown) swap(shown, fresh);
-      else if (place.dataset.liveOrder === "oldest-first") show(place, [fresh.id.replace("post-", "")]);
+      else if (place.dataset.liveOrder === "oldest-first" || "past" in fresh.dataset) show(place, [fresh.id.replace("post-", "")]);
       else wait(place, fresh.id.replace("post-", ""));
     }
   }
@@ -131,9 +134,22 @@ async function show(place, ids) {
   for (const fresh of parts) {
     if (!fresh || document.getElementById(cardOf(fresh).id)) continue;
     if (place.dataset.liveOrder === "oldest-first") place.append(fresh);
-    else place.querySelector("[data-live-bar]").after(fresh);
+    else if (!putByDate(place, fresh)) continue;
     settle(fresh);
   }
+}
+
+// A post stands before the first that is older. What is older than all that is shown belongs to another page; if it
+// is news it is shown all the same, at the head.
+function putByDate(place, fresh) {
+  const dated = Number(fresh.dataset.dated);
+  const shown = [...place.querySelectorAll(":scope > [data-item]")];
+  const next = shown.find((other) => Number(other.dataset.dated) <= dated);
+  if (next && next !== shown[0]) next.before(fresh);
+  else if (!next && shown.length && !("liveMore" in place.dataset)) place.append(fresh);
+  else if (next || !shown.length || !("past" in fresh.dataset)) place.querySelector("[data-live-bar]").after(fresh);
+  else return false;
+  return true;
 }
 
 function settle(fresh) {
