@@ -7,9 +7,11 @@ import logging
 import secrets
 import socket
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.abc import AbstractAccessLogger
 
 from identity.errors import ConfigError
 from node.runtime import Node
@@ -34,10 +36,14 @@ _REDIRECT = 300
 
 
 class Site:
-    """The pages of a running node: `url` is where they are, `opening_file` lets one browser in."""
+    """The pages of a running node: `url` is where they are, `opening_file` lets one browser in.
 
-    def __init__(self, node: Node) -> None:
+    `told` is called with the path of each answered request and the seconds that this took, until all was written.
+    """
+
+    def __init__(self, node: Node, told: Callable[[str, float], None] | None = None) -> None:
         self.node = node
+        self._told = told
         self._token = secrets.token_urlsafe(32)
         self.gate = Gate(_kept_secret(node.folder), self._token, time.time)
         self.port = 0
@@ -63,7 +69,12 @@ class Site:
         """
         listener = _listen(self.node.config.web_port)
         self.port = listener.getsockname()[1]
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_S)
+        self._runner = web.AppRunner(
+            self._application(),
+            access_log=logger if self._told else None,
+            access_log_class=_telling(self._told),
+            shutdown_timeout=SHUTDOWN_S,
+        )
         await self._runner.setup()
         await web.SockSite(self._runner, listener).start()
         api = json.dumps({"port": self.port, "token": self._token})
@@ -107,6 +118,17 @@ class Site:
         self.opening_file.unlink(missing_ok=True)
         if self._runner is not None:
             await self._runner.cleanup()
+
+
+def _telling(told: Callable[[str, float], None] | None) -> type[AbstractAccessLogger]:
+    """Return what aiohttp calls when a request is answered: nothing is logged, only told."""
+
+    class Telling(AbstractAccessLogger):
+        def log(self, request: web.BaseRequest, _response: web.StreamResponse, time: float) -> None:
+            if told is not None:
+                told(request.path, time)
+
+    return Telling
 
 
 def _bytecode_folder(folder: Path) -> Path:

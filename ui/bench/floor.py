@@ -3,6 +3,7 @@
 python -m ui.bench.floor rows FOLDER POSTS SEALED_BYTES
 python -m ui.bench.floor serve FRAMES FRAME_BYTES [FOLDER]     one commit for each frame if there is a folder
 python -m ui.bench.floor imports                           what a running node imports, and nothing else
+python -m ui.bench.floor libraries                         what pages, keys and records need from elsewhere
 python -m ui.bench.floor dial ADDRESS FRAME_BYTES [FOLDER]     each line of stdin is a turn: {"count": …, "pause_s": …}
 
 A frame begins with when it was made, in ns of the monotonic clock, which processes of one machine share.
@@ -90,9 +91,21 @@ def imports() -> None:
     say(memory_mb=memory_mb(), modules=[host.__name__, app.__name__])
 
 
+def libraries() -> None:
+    """Import the libraries that a node needs before its first page, and nothing of its own."""
+    import aiohttp.web
+    import jinja2
+    import msgpack
+    import nacl.bindings
+
+    say(modules=[module.__name__ for module in (aiohttp.web, jinja2, msgpack, nacl.bindings)])
+
+
 def main() -> None:
     """Run one floor."""
-    floors: dict[str, Callable[..., None]] = {"rows": rows, "serve": serve, "dial": dial, "imports": imports}
+    floors: dict[str, Callable[..., None]] = {
+        "rows": rows, "serve": serve, "dial": dial, "imports": imports, "libraries": libraries,
+    }  # fmt: skip
     floors[sys.argv[1]](*sys.argv[2:])
 
 

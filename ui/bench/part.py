@@ -35,6 +35,7 @@ class Orders:
 
     def __init__(self) -> None:
         self.arrivals: dict[str, int] = {}
+        self._answered: list[tuple[str, float]] = []
 
     @property
     def space(self) -> Space:
@@ -60,7 +61,7 @@ class Orders:
     async def _open_pages(self) -> None:
         from ui.app import Site  # only where pages are asked for: most of these nodes have none
 
-        self.site = Site(self.node)
+        self.site = Site(self.node, lambda path, took_s: self._answered.append((path, took_s)))
         await self.site.start()
 
     async def close(self) -> Data:
@@ -74,6 +75,10 @@ class Orders:
         """Fill the folder."""
         await seed(self.node, authors, posts)
         return {}
+
+    async def answered(self, path: str) -> Data:
+        """Return the seconds that each request of a path took until its answer was written."""
+        return {"took_s": [took_s for known, took_s in self._answered if known == path]}
 
     # -- meeting ----------------------------------------------------------------------------------------------------
 

@@ -120,6 +120,7 @@ class Workshop:
             "COMMONS_STATE_DIR": str(self.folder / "state"),
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH", "")))),
         }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # people's nodes keep what was compiled at their first start
         with log.open("wb") as errors:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", module, *arguments, cwd=self.folder, env=environment, limit=_LINE_BYTES,
