@@ -5,7 +5,7 @@ from node.ingest import writing
 from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import queries
-from node.store.queries import PostLine
+from node.store.queries import PageLine, PostLine
 from ui.api_spaces import SPACE, need_space
 from ui.operations import Data, Param, as_id, operation
 
@@ -114,7 +114,24 @@ async def retract(node: Node, given: Data) -> Data:
 @operation("GET", "/search", Param("words", "query", "what to look for"),
            Param("space", "query", "in which space; everywhere if left out", required=False))  # fmt: skip
 async def search(node: Node, given: Data) -> Data:
-    """Search all posts on this device."""
+    """Search all posts and pages on this device."""
     number = need_space(node, given["space"]).index.no if given.get("space") else None
-    lines = await node.database.read(lambda db: queries.search(db, number, given["words"], PAGE_SIZE))
-    return {"posts": await lines_data(node, lines)}
+    words = given["words"]
+    lines, pages = await node.database.read(
+        lambda db: (
+            queries.search(db, number, words, PAGE_SIZE),
+            queries.search_pages(db, number, words, PAGE_SIZE),
+        )
+    )
+    return {"posts": await lines_data(node, lines), "pages": _pages_data(node, pages)}
+
+
+def _pages_data(node: Node, pages: list[PageLine]) -> list[Data]:
+    spaces = {space.index.no: space.id.hex() for space in node.road.spaces.values()}
+    return [
+        {
+            "space": spaces[page.space], "title": page.title, "body": page.body, "time": page.time,
+            "person": to_did(page.person),
+        }
+        for page in pages if page.space in spaces
+    ]  # fmt: skip

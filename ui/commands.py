@@ -186,7 +186,12 @@ def feed(options: Options) -> int:
         data = ask(options, "search", words=options.search, space=None if options.space == "-" else options.space)
     else:
         data = ask(options, "feed", space=options.space, limit=options.limit)
-    return show(options, data, "\n\n".join(map(_post_words, data["posts"])) or "Nothing here yet.")
+    words = [*map(_page_words, data.get("pages", ())), *map(_post_words, data["posts"])]
+    return show(options, data, "\n\n".join(words) or ("Nothing found." if options.search else "Nothing here yet."))
+
+
+def _page_words(page: Data) -> str:
+    return f"The page of {page['space'][:8]}, {_moment(page['time'])}\n{page['title']}\n\n{page['body']}".rstrip()
 
 
 def _post_words(post: Data) -> str:

@@ -93,7 +93,9 @@ def sizes_by_dropping(folder: Path) -> tuple[int, int]:
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         whole = path.stat().st_size
-        connection.executescript("DROP TABLE search; DROP TABLE post; DROP TABLE document; DELETE FROM about;")
+        connection.executescript(
+            "DROP TABLE search; DROP TABLE page_search; DROP TABLE post; DROP TABLE document; DELETE FROM about;"
+        )
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return whole, path.stat().st_size

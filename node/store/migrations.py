@@ -21,7 +21,19 @@ def order_by_date(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP INDEX IF EXISTS {index}")
 
 
-STEPS: Mapping[int, Step] = {1: order_by_date}
+def search_pages(connection: sqlite3.Connection) -> None:
+    """Put the texts of pages into a search index."""
+    if not _has_table(connection, "document"):
+        return
+    connection.execute(
+        "CREATE VIRTUAL TABLE page_search USING fts5("
+        "title, body, space UNINDEXED, id UNINDEXED, tokenize='unicode61 remove_diacritics 2')"
+    )
+    pages = "SELECT title, body, space, id FROM document WHERE owner = x''"
+    connection.execute(f"INSERT INTO page_search(title, body, space, id) {pages}")
+
+
+STEPS: Mapping[int, Step] = {1: order_by_date, 2: search_pages}
 """What leads from each earlier schema to the one after it."""
 
 

@@ -71,6 +71,17 @@ class PersonLine(NamedTuple):
     last: int | None
 
 
+class PageLine(NamedTuple):
+    """A page as searches show it: what it says now, and who changed it last, when."""
+
+    space: int
+    id: bytes
+    title: str
+    body: str
+    time: int
+    person: bytes
+
+
 class ChangeLine(NamedTuple):
     """A line of the public log."""
 
@@ -143,10 +154,9 @@ def search(connection: sqlite3.Connection, space: int | None, words: str, limit:
 
     Of words that stand in thousands of posts, the newest 2,000 are weighed: ranking 100,000 took a tenth of a second.
     """
-    terms = ['"' + word.replace('"', '""') + '"' for word in words.split()[:_WORDS_MAX] if any(map(str.isalnum, word))]
-    if not terms:
+    match = _matching(words)
+    if not match:
         return []
-    match = " ".join(terms) + "*"
     found = "SELECT rowid, rank AS worth FROM search WHERE search MATCH ?1 ORDER BY rowid DESC LIMIT ?4"
     sql = (
         f"{_POST} JOIN ({found}) hit ON hit.rowid = post.number"
@@ -154,6 +164,24 @@ def search(connection: sqlite3.Connection, space: int | None, words: str, limit:
         " ORDER BY worth, post.dated DESC, post.number DESC LIMIT ?3"
     )
     return [PostLine(*row) for row in connection.execute(sql, (match, space, limit, _RANKED_MAX))]
+
+
+def search_pages(connection: sqlite3.Connection, space: int | None, words: str, limit: int) -> list[PageLine]:
+    """Return pages that hold all words, best first; a word in the title weighs more."""
+    match = _matching(words)
+    sql = (
+        "SELECT document.space, document.id, document.title, document.body, document.time, log.person"
+        " FROM page_search JOIN document USING (space, id) JOIN change ON change.number = document.number"
+        " JOIN log ON log.no = change.log WHERE page_search MATCH ?1 AND (?2 IS NULL OR document.space = ?2)"
+        " ORDER BY bm25(page_search, 4.0, 1.0), document.time DESC LIMIT ?3"
+    )
+    return [PageLine(*row) for row in connection.execute(sql, (match, space, limit))] if match else []
+
+
+def _matching(words: str) -> str:
+    """Return words as a search takes them: each a word to be found, the last one perhaps only begun."""
+    terms = ['"' + word.replace('"', '""') + '"' for word in words.split()[:_WORDS_MAX] if any(map(str.isalnum, word))]
+    return " ".join(terms) + "*" if terms else ""
 
 
 def people(connection: sqlite3.Connection, space: int) -> list[PersonLine]:

@@ -1,8 +1,8 @@
 """The read model: rows that pages and searches read. It can be thrown away and is rebuilt from the log.
 
-A row class (a NamedTuple of the domain) gives its table: fields are columns, `number` is the key. Text in `text`
-is searchable. `dated` is when a reader would say that a post was written: an imported one on its original date, but
-never later than it was signed, so that no date keeps a post at the top.
+A row class (a NamedTuple of the domain) gives its table: fields are columns, `number` is the key. Texts of
+posts and of pages are searchable. `dated` is when a reader would say that a post was written: an imported one on its
+original date, but never later than it was signed, so that no date keeps a post at the top.
 
 Everything here runs in the database's thread, on a bare connection.
 """
@@ -33,9 +33,12 @@ CREATE TABLE IF NOT EXISTS document(
 CREATE INDEX IF NOT EXISTS document_owner ON document(space, owner);
 CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
   text, content='post', content_rowid='number', tokenize="unicode61 remove_diacritics 2", detail='full');
+CREATE VIRTUAL TABLE IF NOT EXISTS page_search USING fts5(
+  title, body, space UNINDEXED, id UNINDEXED, tokenize="unicode61 remove_diacritics 2");
 """
 _DROP = """
-DROP TABLE IF EXISTS search; DROP TABLE IF EXISTS post; DROP TABLE IF EXISTS document; DELETE FROM about;
+DROP TABLE IF EXISTS search; DROP TABLE IF EXISTS page_search; DROP TABLE IF EXISTS post;
+DROP TABLE IF EXISTS document; DELETE FROM about;
 """
 _POST_COLUMNS = Post._fields
 
@@ -55,7 +58,7 @@ def forget_space(connection: sqlite3.Connection, space: int) -> None:
     """Throw the rows of one space away."""
     old = connection.execute("SELECT number, text FROM post WHERE space = ?", (space,)).fetchall()
     connection.executemany("INSERT INTO search(search, rowid, text) VALUES('delete', ?, ?)", old)
-    for table in ("post", "document", "about"):
+    for table in ("post", "document", "page_search", "about"):
         connection.execute(f"DELETE FROM {table} WHERE space = ?", (space,))
 
 
@@ -66,20 +69,23 @@ def add_posts(connection: sqlite3.Connection, rows: Sequence[Post]) -> None:
 
 
 def replace_posts(connection: sqlite3.Connection, rows: Iterable[Post]) -> None:
-    """Put rows in place of what was there."""
+    """Put rows in place of what was there; files that the new rows show too stay."""
     for row in rows:
-        remove_posts(connection, [row.number])
+        files = remove_posts(connection, [row.number])
         add_posts(connection, [row])
+        drop_unused(connection, files)
 
 
-def remove_posts(connection: sqlite3.Connection, numbers: Iterable[int]) -> None:
-    """Take rows away, where they are there."""
+def remove_posts(connection: sqlite3.Connection, numbers: Iterable[int]) -> list[bytes]:
+    """Take rows away, where they are there; returns the hashes of the files that they showed."""
+    files: list[bytes] = []
     for number in numbers:
         old = connection.execute("SELECT text, media FROM post WHERE number = ?", (number,)).fetchone()
         if old:
             connection.execute("INSERT INTO search(search, rowid, text) VALUES('delete', ?, ?)", (number, old[0]))
             connection.execute("DELETE FROM post WHERE number = ?", (number,))
-            drop_unused(connection, [media.hash for media in unpack_media(old[1])])
+            files += [media.hash for media in unpack_media(old[1])]
+    return files
 
 
 def drop_unused(connection: sqlite3.Connection, hashes: Iterable[bytes]) -> None:
@@ -96,8 +102,11 @@ def forget_words(connection: sqlite3.Connection) -> None:
 
 
 def replace_documents(connection: sqlite3.Connection, rows: Sequence[DocumentRow]) -> None:
-    """Put documents in place of what was there."""
+    """Put documents in place of what was there; the words of pages are searchable, people are found by name."""
     insert_many(connection, "document", DocumentRow._fields, rows, "INSERT OR REPLACE")
+    pages = [(row.title, row.body, row.space, row.id) for row in rows if not row.owner]
+    connection.executemany("DELETE FROM page_search WHERE space = ? AND id = ?", [page[2:] for page in pages])
+    insert_many(connection, "page_search", ("title", "body", "space", "id"), pages)
 
 
 def write_about(connection: sqlite3.Connection, space: int, about: Iterable[tuple[bytes, int]]) -> None:

@@ -201,12 +201,14 @@ async def test_a_folder_of_the_first_schema_opens_and_shows_its_posts_by_date(
         replies = await node.database.read(lambda db: queries.replies(db, first))
         rows = (await verify_space(node, space))["rows"]
         texts = await feed_of(node, space)
+        pages = await node.database.read(lambda db: queries.search_pages(db, None, "nail shed", 9))
         rebuilt = await rebuild_space(node, space)
     finally:
         await node.close()
 
     assert texts == ["The last post", "Brought from the future", "The first post", "Brought from 2017"]
     assert [line.text for line in replies] == ["A brought answer", "An answer"]
+    assert [page.title for page in pages] == ["Beds, water and tools"]
     assert rows == OLD_ROWS
     assert rebuilt["same"]
 

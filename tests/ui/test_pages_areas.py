@@ -11,6 +11,7 @@ from identity.keys import to_did
 from identity.phrase import read_phrase
 from node.domain.law.membership import AdmitMember, WithdrawTicket
 from node.domain.posts import ImportPost
+from node.ingest import writing
 from node.ingest.spaces import Space
 from node.runtime import Node
 
@@ -201,6 +202,19 @@ async def test_search_finds_posts_and_people_and_says_when_there_is_nothing(gard
     assert "the pump is broken" in found.text
     assert "Person in Garden Bola" in people.text
     assert "Nothing found" in nothing.text
+
+
+async def test_search_finds_the_page_and_names_where_it_was_found(garden: Place) -> None:
+    node, space, browser, here = garden
+    await writing.edit_page(node.road, space, "Beds and tools", "word " * 60 + "the *key* hangs there " + "word " * 60)
+
+    found = await browser.open("/search?q=key+han")
+    by_title = await browser.open("/search?q=tools")
+
+    assert "1 thing found Page in Garden Page of Garden … word" in found.text
+    assert "the key hangs there" in found.text
+    assert found.links["Page of Garden"] == f"{here}/page"
+    assert "Beds and tools" in by_title.text
 
 
 async def test_the_phrase_is_shown_only_on_the_one_page_that_was_asked_for(garden: Place) -> None:

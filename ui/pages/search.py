@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from node.store import queries
-from node.store.queries import PostLine
+from node.store.queries import PageLine, PostLine
 from ui.markup import excerpt, tame
 from ui.pages.frame import page
 from ui.pages.rows import post_url
@@ -12,10 +12,12 @@ from ui.views import SearchHit
 
 MAX_HITS = 50
 MAX_PEOPLE = 10
+MAX_PAGES = 10
 MAX_QUERY_CHARS = 200
 AROUND_CHARS = 90
 TITLE_CHARS = 80
 MAX_PLAIN_CHARS = 4_000
+MAX_PAGE_CHARS = 20_000
 
 
 def add_search(book: Book) -> None:
@@ -27,10 +29,13 @@ async def search(visit: Visit) -> web.Response:
     """Show what was found, best first."""
     query = tame(visit.request.query.get("q", ""))[:MAX_QUERY_CHARS].strip()
     lines: list[PostLine] = []
+    hits: list[SearchHit] = []
     if query:
-        lines = await visit.node.database.read(lambda db: queries.search(db, None, query, MAX_HITS))
-    hits = [hit for line in lines if (hit := _hit(visit, line, query)) is not None]
-    hits = [*await _people(visit, query), *hits] if query else []
+        lines, pages = await visit.node.database.read(
+            lambda db: (queries.search(db, None, query, MAX_HITS), queries.search_pages(db, None, query, MAX_PAGES))
+        )
+        found = [*[await _page_hit(visit, one, query) for one in pages], *(_hit(visit, one, query) for one in lines)]
+        hits = [*await _people(visit, query), *(hit for hit in found if hit is not None)]
     context = {
         "query": query,
         "hits": tuple(hits),
@@ -56,6 +61,23 @@ def _hit(visit: Visit, line: PostLine, query: str) -> SearchHit | None:
         author=visit.person(line.person, names, space),
         time_ms=line.dated,
         space_name=clean_name(space.name, 80),
+    )
+
+
+async def _page_hit(visit: Visit, line: PageLine, query: str) -> SearchHit | None:
+    space = next((space for space in visit.node.road.spaces.values() if space.index.no == line.space), None)
+    if space is None:
+        return None
+    names = (await visit.pages.roster(space)).names
+    where = clean_name(space.name, 80)
+    return SearchHit(
+        kind=visit.gettext("Page"),
+        title=visit.gettext("Page of %(space)s") % {"space": where},
+        excerpt=around(excerpt(f"{line.title}\n\n{line.body}", MAX_PAGE_CHARS), query),
+        url=visit.url("/page", space),
+        author=visit.person(line.person, names, space),
+        time_ms=line.time,
+        space_name=where,
     )
 
 
