@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from identity.errors import Refused
+from node.domain.posts import EditPost, RetractPost
 from node.export import export_space
 from node.importing.jobs import Job
+from node.ingest import cut_off as cutting
 from node.runtime import Node
 from ui.api_spaces import SPACE, need_space
 from ui.operations import Data, Param, operation
@@ -79,3 +81,31 @@ async def export_file(node: Node, given: Data) -> Data:
         "path": str(path), "people": counts.people, "posts": counts.posts, "changes": counts.changes,
         "media": counts.media,
     }  # fmt: skip
+
+
+@operation("GET", "/spaces/{space}/cut-off", SPACE)
+async def cut_off(node: Node, given: Data) -> Data:
+    """List what of your own writing a copied or restored folder cut off, oldest first."""
+    missing = await cutting.cut_off(node.road, need_space(node, given["space"]))
+    return {"cut_off": [cut_off_data(each) for each in missing]}
+
+
+def cut_off_data(each: cutting.CutOff) -> Data:
+    """Return what was cut off as the API shows it; a retraction has no text."""
+    command = each.command
+    if isinstance(command, RetractPost):
+        return {"id": each.id.hex(), "time": each.time, "what": "retraction", "text": None}
+    what = "edit" if isinstance(command, EditPost) else "post"
+    return {"id": each.id.hex(), "time": each.time, "what": what, "text": command.text}
+
+
+@operation("POST", "/spaces/{space}/cut-off/publish", SPACE)
+async def publish_again(node: Node, given: Data) -> Data:
+    """Publish again what was cut off, under this device's key and with its original dates."""
+    return {"published": await cutting.publish_again(node.road, need_space(node, given["space"]))}
+
+
+@operation("POST", "/spaces/{space}/cut-off/leave", SPACE)
+async def leave_cut_off(node: Node, given: Data) -> Data:
+    """Leave what was cut off as it is: it is not offered again."""
+    return {"left": await cutting.leave(node.road, need_space(node, given["space"]))}

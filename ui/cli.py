@@ -108,6 +108,13 @@ def _add_upkeep(add: Add) -> None:
         (("file",), {"type": Path, "help": "where to write"}),
         (("--raw",), {"action": "store_true", "help": "also every signed change, for whoever wants to verify them"}),
     )
+    add(
+        "cut-off",
+        "List your posts that were cut off because your folder was copied or restored and both wrote.",
+        _SPACE,
+        (("--publish",), {"action": "store_true", "help": "publish them again, with their original dates"}),
+        (("--leave",), {"action": "store_true", "help": "leave them: they are not offered again"}),
+    )
     add("status", "Say how the node is.")
     add("verify", "Check every signature and fold anew, and print the digests.", _SPACE)
     add("rebuild", "Make everything that is shown anew from the log.", _SPACE)

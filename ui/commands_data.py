@@ -110,6 +110,23 @@ def export(options: Options) -> int:
     return _show(options, data, words)
 
 
+def cut_off(options: Options) -> int:
+    """List what a fork cut off of one's own, publish it again, or leave it."""
+    if options.publish and options.leave:
+        raise Refused("Say one of --publish and --leave.")
+    here = {"space": options.space}
+    if options.publish:
+        data = call(options.folder, "publish_again", here)
+        return _show(options, data, f"{data['published']:,} posts and changes were published again.")
+    if options.leave:
+        data = call(options.folder, "leave_cut_off", here)
+        return _show(options, data, f"{data['left']:,} posts and changes stay cut off.")
+    data = call(options.folder, "cut_off", here)
+    lines = [f"{each['what']}  {each['text'] or ''}".rstrip() for each in data["cut_off"]]
+    lines.append("commons cut-off --publish publishes them again; commons cut-off --leave leaves them.")
+    return _show(options, data, "\n".join(lines) if data["cut_off"] else "Nothing of yours is cut off.")
+
+
 # -- mending ------------------------------------------------------------------------------------------------------
 
 
@@ -214,5 +231,5 @@ def _show(options: Options, data: Data, words: str) -> int:
 
 
 COMMANDS: dict[str, Callable[[Options], int]] = {
-    "import": import_past, "export": export, "doctor": doctor, "restore": restore,
+    "import": import_past, "export": export, "doctor": doctor, "restore": restore, "cut-off": cut_off,
 }  # fmt: skip

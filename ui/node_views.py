@@ -5,7 +5,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from ui.views import FormView, NavItem, Nearness, PersonRef
+from ui.views import NOTHING, FormView, NavItem, Nearness, PersonRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,15 @@ class Safety:
     hide_url: str
     words: tuple[str, ...] = ()
     shown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CutOffView:
+    """Something of one's own that a fork cut off: when it was first said, what it is, its words."""
+
+    time_ms: int
+    what: str
+    text_html: Markup = NOTHING
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from node.ingest.cut_off import ADDRESS
 from ui.markup import Difference
 
 Sending = Literal["waiting", "sending", "shared"]
@@ -140,6 +141,11 @@ class ImportedFrom:
 
     address: str
     original_ms: int
+
+    @property
+    def is_again(self) -> bool:
+        """Whether its author published it here before, under a key that a fork cut off."""
+        return self.address.startswith(ADDRESS)
 
 
 @dataclass(frozen=True, slots=True)

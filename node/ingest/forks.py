@@ -80,7 +80,9 @@ async def freeze(road: Road, space: Space, one: Change, other: Change) -> None:
         store_log.write_logs(connection, space.index.no, [(ended, person)])
         void = store_forks.void_from(connection, space.index.no, log.number, seq)
         store_forks.reset_tips(connection, space.index.no)
-        readmodel.remove_posts(connection, void)
+        files = readmodel.remove_posts(connection, void)
+        if not (person and road.is_me(person)):  # one's own may be published again, with its pictures
+            readmodel.drop_unused(connection, files)
         return void
 
     void = await road.database.transaction(work)

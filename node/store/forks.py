@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgpack
 
-from crdt.change import Change, encode_change
+from crdt.change import TALK, Change, encode_change
 from crdt.history import Log, Parent
 
 
@@ -112,6 +112,17 @@ def reset_tips(connection: sqlite3.Connection, space: int) -> None:
 def void_numbers(connection: sqlite3.Connection) -> set[int]:
     """Return the numbers of all void changes."""
     return {row[0] for row in connection.execute("SELECT number FROM void")}
+
+
+def void_talk_of(connection: sqlite3.Connection, space: int, person: bytes) -> list[int]:
+    """Return the void changes of talk of a person's own forked logs, in the order of each log."""
+    rows = connection.execute(
+        "SELECT change.number FROM void JOIN change USING (number) JOIN log ON log.no = change.log"
+        " WHERE log.space = ? AND log.person = ? AND log.forked IS NOT NULL AND class = ?"
+        " ORDER BY log.no, change.seq, change.number",
+        (space, person, TALK),
+    )
+    return [row[0] for row in rows]
 
 
 def subjects_of(connection: sqlite3.Connection, space: int, numbers: list[int]) -> set[bytes]:

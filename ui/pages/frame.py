@@ -6,13 +6,15 @@ from typing import Any
 from aiohttp import web
 
 from identity.keys import to_did
+from node.ingest import cut_off as cutting
 from node.ingest.spaces import Space
 from node.store import queries
 from ui.live import PATH as LIVE_PATH
 from ui.pages.visit import Visit, clean_name, space_url
-from ui.views import FrameView, NavItem, NodeStatus, PersonRef, SpaceNode, SpaceView
+from ui.views import FrameView, NavItem, NodeStatus, Notice, PersonRef, SpaceNode, SpaceView
 
 STRIP_PEOPLE = 24
+CUT_OFF = "/cut-off"
 
 
 async def page(visit: Visit, area: str, template: str, context: Mapping[str, Any], status: int = 200) -> web.Response:
@@ -39,10 +41,34 @@ async def frame(visit: Visit, area: str) -> FrameView:
         theme=pages_theme(visit),
         shortcuts_are_on=visit.preferences["shortcuts"] != "off",
         live_url=LIVE_PATH,
-        notice=visit.told().notice,
+        notice=visit.told().notice or (await _cut_off(visit) if area in ("feed", "settings") else None),
         more_url="/begin",
         done_draft=visit.told().shared,
     )
+
+
+async def _cut_off(visit: Visit) -> Notice | None:
+    """Return what a person should know once their key was used in two places: nearly always nothing."""
+    road = visit.node.road
+    if visit.request.path.endswith(CUT_OFF):
+        return None
+    spaces = [one for one in road.spaces.values() if one.state == "member" and cutting.is_cut(road, one)]
+    spaces.sort(key=lambda space: space is not visit.space)
+    for space in spaces:
+        if road.device.public in space.law.forked:
+            words = visit.gettext(
+                "This laptop’s key was used in two places at once, so it writes nothing more. Stop commons and start"
+                " it again: it gets a new key, and you stay who you are."
+            )
+            return Notice("warning", words)
+        if count := len(await cutting.cut_off(road, space)):
+            words = visit.ngettext(
+                "%(num)s of your posts was cut off in %(space)s: your folder was copied, and both copies wrote.",
+                "%(num)s of your posts were cut off in %(space)s: your folder was copied, and both copies wrote.",
+                count,
+            ) % {"num": count, "space": clean_name(space.name, 80)}
+            return Notice("warning", words, space_url(space, CUT_OFF), visit.gettext("Publish again, or leave them"))
+    return None
 
 
 def pages_theme(visit: Visit) -> Any:

@@ -5,6 +5,7 @@ from aiohttp import web
 from node.runtime import Node
 from ui.live import Hub, serve_live
 from ui.pages.connections import add_connections
+from ui.pages.cut_off import add_cut_off
 from ui.pages.data import add_data
 from ui.pages.feed import add_feed
 from ui.pages.invites import add_invites
@@ -31,6 +32,7 @@ PARTS = (
     add_settings,
     add_search,
     add_data,
+    add_cut_off,
 )
 
 
