@@ -4,6 +4,8 @@ A *person* is known by a root key that only certifies devices; a *device* by the
 and is also its libp2p peer key.
 """
 
+from functools import lru_cache
+
 import base58
 import nacl.bindings as sodium
 import nacl.exceptions
@@ -16,6 +18,7 @@ SIGNATURE_BYTES = 64
 SEED_BYTES = 32
 _ED25519_MULTICODEC = b"\xed\x01"
 _DID_PREFIX = "did:key:z"
+_DIDS_KEPT = 1_024  # pages name the same people again and again, and base 58 is slow to write
 
 
 class SigningKey:
@@ -71,6 +74,7 @@ def verify(signature: bytes, message: bytes, public: bytes) -> None:
         raise BadSignature(f"the signature does not fit key {short(public)}") from error
 
 
+@lru_cache(maxsize=_DIDS_KEPT)
 def to_did(public: bytes) -> str:
     """Write a public key as `did:key:z6Mk…` (W3C did:key, multicodec 0xed, base58btc)."""
     return _DID_PREFIX + str(base58.b58encode(_ED25519_MULTICODEC + public), "ascii")

@@ -29,6 +29,9 @@ WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f]+\Z", re.IGNORECASE)
 FAR_S = 100_000_000_000
 """Three thousand years: whoever claims more has a broken clock."""
 
+DATES_KEPT = 1_024
+"""So many spelled-out dates are kept for each language: those of the pages that are open, and more."""
+
 JUST_NOW_S = 45
 REGIONS = {"en": "en_GB"}
 """Whose habits of writing dates a language without a region follows: day before month, 24 hours."""
@@ -46,44 +49,60 @@ class Formats:
         self._words = words
         self._clock_ms = clock_ms
         self._zone = zone
+        self._spelled = lru_cache(DATES_KEPT)(self._spell)
 
     def moment(self, time_ms: int) -> datetime:
         """Return a time as a date in the reader's zone; times beyond the calendar are held at its ends."""
         held = min(max(time_ms, -62_000_000_000_000), 253_000_000_000_000)
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=held)).astimezone(self._zone)
 
+    def _in_words(self, form: str, moment: datetime) -> str:
+        return self._spelled(form, moment, moment.utcoffset())
+
+    def _spell(self, form: str, moment: datetime, _offset: timedelta | None) -> str:
+        """Return a moment in one of the language's forms: kept, because pages show the same few again and again.
+
+        Moments of two zones are equal if they are at once, so the offset has to tell them apart.
+        """
+        if form == "full":
+            return format_datetime(moment, "full", locale=self.locale)
+        if form == "clock":
+            return format_time(moment, "short", locale=self.locale)
+        return format_date(moment.date(), form, locale=self.locale)
+
+    def _clock(self, moment: datetime) -> str:
+        return self._in_words("clock", moment.replace(second=0, microsecond=0))
+
     def when(self, time_ms: int) -> str:
         """Return a date as one says it: "Today, 09:12", "Yesterday, 18:20", else the date with its time."""
         moment, today = self.moment(time_ms), self.moment(self._clock_ms()).date()
-        clock = format_time(moment, "short", locale=self.locale)
         days = (today - moment.date()).days
         if days == 0:
-            return self._words.gettext("Today, %(clock)s") % {"clock": clock}
+            return self._words.gettext("Today, %(clock)s") % {"clock": self._clock(moment)}
         if days == 1:
-            return self._words.gettext("Yesterday, %(clock)s") % {"clock": clock}
+            return self._words.gettext("Yesterday, %(clock)s") % {"clock": self._clock(moment)}
         return self._date_and_clock(moment, today.year)
 
     def when_within(self, time_ms: int) -> str:
         """Return the same as it stands within a sentence: "since yesterday, 18:20"."""
         moment, today = self.moment(time_ms), self.moment(self._clock_ms()).date()
-        clock = format_time(moment, "short", locale=self.locale)
         days = (today - moment.date()).days
         if days == 0:
-            return self._words.gettext("today, %(clock)s") % {"clock": clock}
+            return self._words.gettext("today, %(clock)s") % {"clock": self._clock(moment)}
         if days == 1:
-            return self._words.gettext("yesterday, %(clock)s") % {"clock": clock}
+            return self._words.gettext("yesterday, %(clock)s") % {"clock": self._clock(moment)}
         return self._date_and_clock(moment, today.year)
 
     def _date_and_clock(self, moment: datetime, this_year: int) -> str:
         skeleton = "MMMd" if moment.year == this_year else "yMMMd"
         pattern = self.locale.datetime_skeletons.get(skeleton)
-        date = format_date(moment.date(), str(pattern) if pattern else "medium", locale=self.locale)
-        clock = format_time(moment, "short", locale=self.locale)
-        return self._words.gettext("%(date)s, %(clock)s") % {"date": date, "clock": clock}
+        midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+        date = self._in_words(str(pattern) if pattern else "medium", midnight)
+        return self._words.gettext("%(date)s, %(clock)s") % {"date": date, "clock": self._clock(moment)}
 
     def full(self, time_ms: int) -> str:
         """Return the whole date with time, for those who want to know exactly."""
-        return format_datetime(self.moment(time_ms), "full", locale=self.locale)
+        return self._in_words("full", self.moment(time_ms).replace(microsecond=0))
 
     def day(self, time_ms: int) -> str:
         """Return the date alone."""

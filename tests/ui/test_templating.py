@@ -8,6 +8,7 @@ from datetime import UTC
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from babel.messages.pofile import read_po
@@ -141,6 +142,36 @@ def test_dates_are_written_as_one_says_them(language: str, age_h: int, words: st
 
 def test_a_date_within_a_sentence_begins_small() -> None:
     assert formats("en").when_within(NOW_MS - 10 * HOUR_MS) == "yesterday, 22:00"
+
+
+def test_the_hour_that_comes_twice_in_autumn_is_told_apart() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    half_past_two_ms = 1_792_888_200_000  # 25 October 2026, 00:30 UTC: clocks go back half an hour later
+    shown = Formats("en", translations("en"), lambda: NOW_MS, zone)
+
+    told = [shown.full(half_past_two_ms + hours * HOUR_MS) for hours in (0, 1, 0)]
+
+    assert [shown.iso(half_past_two_ms + hours * HOUR_MS)[11:] for hours in (0, 1)] == [
+        "02:30:00+02:00",
+        "02:30:00+01:00",
+    ]
+    assert told == [
+        "Sunday, 25 October 2026, 02:30:00 Central European Summer Time",
+        "Sunday, 25 October 2026, 02:30:00 Central European Standard Time",
+        "Sunday, 25 October 2026, 02:30:00 Central European Summer Time",
+    ]
+
+
+def test_a_year_later_the_year_is_written() -> None:
+    now_ms = [NOW_MS]
+    shown = Formats("en", translations("en"), lambda: now_ms[0], UTC)
+    told = [shown.when(NOW_MS)]
+
+    for days in (1, 2, 366):
+        now_ms[0] = NOW_MS + days * 24 * HOUR_MS
+        told.append(shown.when(NOW_MS))
+
+    assert told == ["Today, 08:00", "Yesterday, 08:00", "20 Nov, 08:00", "20 Nov 2026, 08:00"]
 
 
 @pytest.mark.parametrize("time_ms", [-(2**63), 2**63, 0, -62_135_596_800_001, 253_402_300_799_999])
