@@ -207,7 +207,7 @@ def peers(options: Options) -> int:
         data = ask(options, "dial", address=options.dial)
         return show(options, data, "The node will try that address.")
     data = ask(options, "peers")
-    lines = [f"{p['device'][8:20]}  {'connected' if p['connected'] else p['error'] or 'away'}" for p in data["peers"]]
+    lines = [f"{p['device'][8:20]}  {'Connected.' if p['connected'] else p['trouble'] or 'Away.'}" for p in data["peers"]]
     return show(options, data, "\n".join(lines) or "No neighbours yet.")
 
 
@@ -225,9 +225,13 @@ def verify(options: Options) -> int:
     """Check everything."""
     data = ask(options, "verify", space=options.space)
     lines = [*data["faults"], f"{data['changes']} changes, digest {data['digest']}, rows {data['rows']}"]
-    show(
-        options, data, "\n".join([*lines, "Everything fits." if data["good"] else "Something is wrong: commons doctor"])
-    )
+    if not data["good"]:
+        lines.append(f"Something is wrong. The way out: {data['way_out']}")
+    elif data["compared"]:
+        lines.append("Everything fits.")
+    else:
+        lines.append("The log fits. What is shown was not compared with it: there is no room on this disk for a copy.")
+    show(options, data, "\n".join(lines))
     return 0 if data["good"] else 1
 
 

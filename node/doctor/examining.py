@@ -1,26 +1,23 @@
 """The doctor: looks at one thing after another, opens nothing for writing, and can stand beside a running node."""
 
 import asyncio
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from identity import keyfile, keyring
 from identity.errors import CommonsError, Malformed, Refused, StoreError
 from identity.keyfile import Keys
+from node.doctor.comparing import altered_parts, copied, has_room
 from node.doctor.files import check_clock, check_files
 from node.doctor.findings import Finding, fault, good, unknown
 from node.ingest.road import Road
-from node.store import queries, readmodel
+from node.store import queries
 from node.store.blobs import blob_hashes, get_blob
-from node.store.database import FILE_NAME, Database
-from node.store.health import copy_database, latest_time, look, quick_check, schema_fault
-from node.store.vault import Vault
-from node.upkeep import verify_log
+from node.store.database import FILE_NAME
+from node.store.health import latest_time, look, quick_check, schema_fault
+from node.upkeep import DIFFERS, REBUILD, verify_log
 
 SALVAGE = "commons doctor --salvage keeps what can be read and moves the damaged file aside; neighbours hold the rest"
-_COPY_NEEDS = 3  # times the database's size, for the copy and what is made anew in it
 
 
 async def examine(folder: Path, passphrase: str | None, now_ms: Callable[[], int]) -> list[Finding]:
@@ -149,42 +146,21 @@ def _check_blobs(path: Path) -> Finding:
 
 async def _check_rows(folder: Path, keys: Keys, now_ms: Callable[[], int]) -> list[Finding]:
     """Compare logs and rows in a copy: there the rows are made anew."""
-    path = folder / FILE_NAME
-    if shutil.disk_usage(folder).free < _COPY_NEEDS * path.stat().st_size:
+    if not has_room(folder):
         return [unknown("posts", "there is no room to compare what is shown with the log", "make room on this disk")]
-    scratch = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix=".doctor-", dir=folder))
     try:
-        await asyncio.to_thread(copy_database, path, scratch / FILE_NAME)
-        return await _compare(scratch, keys, now_ms)
+        async with copied(folder, keys, now_ms) as road:
+            return [await _compare_space(road, space) for space in list(road.spaces)]
     except CommonsError as error:
         return [fault("posts", str(error), SALVAGE)]
-    finally:
-        await asyncio.to_thread(shutil.rmtree, scratch, ignore_errors=True)
 
 
-async def _compare(scratch: Path, keys: Keys, now_ms: Callable[[], int]) -> list[Finding]:
-    database = Database(scratch)
-    await database.open()
-    try:
-        await database.writer.run(readmodel.create_tables)
-        device = keys.device
-        road = Road(database, Vault(device, keys.retired), device, keys.person or device.public, now_ms)
-        await road.open()
-        return [finding for space in list(road.spaces) for finding in await _compare_space(road, space)]
-    finally:
-        await database.close()
-
-
-async def _compare_space(road: Road, id_: bytes) -> list[Finding]:
-    space, database = road.spaces[id_], road.database
-    number = space.index.no
-    log = await verify_log(database, space)
+async def _compare_space(road: Road, id_: bytes) -> Finding:
+    space = road.spaces[id_]
+    log = await verify_log(road.database, space)
     if log["faults"]:
-        return [fault("log", f"{space.name}: {log['faults'][0]} ({len(log['faults'])} faults)", SALVAGE)]
-    before = await database.read(lambda db: readmodel.rows_digest(db, number))
-    await database.transaction(lambda db: readmodel.forget_space(db, number))
-    await road.rebuild(space)
-    after = await database.read(lambda db: readmodel.rows_digest(db, number))
-    if before != after:
-        return [fault("posts", f"{space.name}: what is shown differs from the log", "commons rebuild")]
-    return [good("posts", f"{space.name}: {log['changes']:,} changes fit, and what is shown follows from them")]
+        return fault("log", f"{space.name}: {log['faults'][0]} ({len(log['faults'])} faults)", SALVAGE)
+    altered = await altered_parts(road, id_)
+    if altered:
+        return fault("posts", f"{space.name}: {DIFFERS} ({', '.join(altered)})", REBUILD)
+    return good("posts", f"{space.name}: {log['changes']:,} changes fit, and what is shown follows from them")

@@ -152,8 +152,8 @@ class Intake:
     def _lock_up(self, entry: Accepted | Stored) -> None:
         self.plan.unread.append((entry.number, self.space.index.secrets[entry.change.header.epoch]))
 
-    def gather(self, entry: Accepted | Stored, opened: Opened) -> None:
-        """Note what a change of talk says about which subject."""
+    def gather(self, entry: Accepted | Stored, opened: Opened, *, is_void: bool = False) -> None:
+        """Note what a change of talk says about which subject; of a void one, only that it does."""
         if opened.locked:
             self._ensure_numbered(entry)
             self._lock_up(entry)
@@ -163,13 +163,14 @@ class Intake:
             command = opened.command
             kind = kind_of(command.kind)
             subject = kind.subject(command) if kind else None
-            fact = self.space.fact(entry, command)
             if subject is not None:
                 self.plan.about.append((subject, entry.number))
                 self.touched.add(subject)
             elif entry.change.id in self.space.dangling:  # something was said about it before it came
                 self.touched.add(entry.change.id)
-            self.facts.setdefault(subject or entry.change.id, []).append(fact)
+            if is_void:
+                return
+            self.facts.setdefault(subject or entry.change.id, []).append(self.space.fact(entry, command))
             if isinstance(command, RetractPost):
                 self.retractions.append((entry, command))
 

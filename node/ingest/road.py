@@ -28,7 +28,7 @@ from node.ingest.spaces import Elsewhere, Secrets, Space, adopt_wraps, read_wrap
 from node.ingest.whole import Whole
 from node.store import log as store_log
 from node.store.database import Database
-from node.store.forks import read_forks
+from node.store.forks import read_forks, void_numbers
 from node.store.readmodel import dangling_subjects
 from node.store.spaces import SpaceRow, add_space, read_secrets, read_spaces
 from node.store.vault import Vault
@@ -293,13 +293,14 @@ class Road:
 
     async def _refold(self, space: Space, numbers: Sequence[int]) -> None:
         index = space.index
+        void = await self.database.read(void_numbers)
         for start in range(0, len(numbers), PORTION):
             part = numbers[start : start + PORTION]
             stored = await self.database.read(lambda db, part=part: store_log.read_changes(db, index, part))  # type: ignore[misc]
             work = self.intake(space)
             for entry in stored:
                 if entry.change.header.klass > BINDING and entry.change.body is not None:
-                    work.gather(entry, space.open(entry.change))
+                    work.gather(entry, space.open(entry.change), is_void=entry.number in void)
             work.plan.read = [entry.number for entry in stored]
             await fold(self.database, work)
             await self.database.transaction(work.plan.write)

@@ -31,11 +31,14 @@ CREATE TABLE IF NOT EXISTS document(
   space INTEGER, id BLOB, owner BLOB, title TEXT, body TEXT, number INTEGER, edits INTEGER, time INTEGER,
   PRIMARY KEY(space, id)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS document_owner ON document(space, owner);
-CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
-  text, content='post', content_rowid='number', tokenize="unicode61 remove_diacritics 2", detail='full');
-CREATE VIRTUAL TABLE IF NOT EXISTS page_search USING fts5(
-  title, body, space UNINDEXED, id UNINDEXED, tokenize="unicode61 remove_diacritics 2");
 """
+_SEARCHES = {
+    "search": """CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
+  text, content='post', content_rowid='number', tokenize="unicode61 remove_diacritics 2", detail='full')""",
+    "page_search": """CREATE VIRTUAL TABLE IF NOT EXISTS page_search USING fts5(
+  title, body, space UNINDEXED, id UNINDEXED, tokenize="unicode61 remove_diacritics 2")""",
+}
+_SEARCH_NAMES = {"search": "the search of posts", "page_search": "the search of pages"}
 _DROP = """
 DROP TABLE IF EXISTS search; DROP TABLE IF EXISTS page_search; DROP TABLE IF EXISTS post;
 DROP TABLE IF EXISTS document; DELETE FROM about;
@@ -46,20 +49,33 @@ _POST_COLUMNS = Post._fields
 def create_tables(connection: sqlite3.Connection) -> None:
     """Make the read model's tables where they are missing."""
     connection.executescript(_TABLES)
+    for sql in _SEARCHES.values():
+        connection.execute(sql)
 
 
 def drop_tables(connection: sqlite3.Connection) -> None:
     """Throw the read model away."""
     connection.executescript(_DROP)
-    connection.executescript(_TABLES)
+    create_tables(connection)
 
 
 def forget_space(connection: sqlite3.Connection, space: int) -> None:
-    """Throw the rows of one space away."""
-    old = connection.execute("SELECT number, text FROM post WHERE space = ?", (space,)).fetchall()
-    connection.executemany("INSERT INTO search(search, rowid, text) VALUES('delete', ?, ?)", old)
-    for table in ("post", "document", "page_search", "about"):
+    """Throw the rows of one space away, also those that were altered so that they name another one."""
+    numbers = "SELECT number FROM change WHERE log IN (SELECT no FROM log WHERE space = ?1)"
+    connection.execute(f"DELETE FROM post WHERE space = ?1 OR number IN ({numbers})", (space,))
+    for table in ("document", "about"):
         connection.execute(f"DELETE FROM {table} WHERE space = ?", (space,))
+    _renew_searches(connection)
+
+
+def _renew_searches(connection: sqlite3.Connection) -> None:
+    """Make the searches anew from the rows there are: what was altered on disk is not asked what to take out."""
+    for table, sql in _SEARCHES.items():
+        connection.execute(f"DROP TABLE IF EXISTS {table}")
+        connection.execute(sql)
+    connection.execute("INSERT INTO search(search) VALUES('rebuild')")
+    pages = "SELECT title, body, space, id FROM document WHERE owner = x''"
+    connection.execute(f"INSERT INTO page_search(title, body, space, id) {pages}")
 
 
 def add_posts(connection: sqlite3.Connection, rows: Sequence[Post]) -> None:
@@ -132,21 +148,60 @@ def dangling_subjects(connection: sqlite3.Connection, space: int) -> set[bytes]:
     return {row[0] for row in rows}
 
 
+_SHOWN_POSTS = (
+    "SELECT change.id, log.person, post.time, text, thread, parent, media, edited, versions, retracted, published,"
+    " address, source FROM post JOIN change USING (number) JOIN log ON log.no = post.log"
+    " WHERE post.space = ? ORDER BY change.id"
+)
+_SHOWN_DOCUMENTS = "SELECT id, owner, title, body, edits, time FROM document WHERE space = ? ORDER BY id"
+_PARTS = {
+    "posts": (_SHOWN_POSTS, "SELECT number, log FROM post WHERE space = ? ORDER BY number"),
+    "profiles and pages": (_SHOWN_DOCUMENTS, "SELECT id, number FROM document WHERE space = ? ORDER BY id"),
+    "what is about what": ("SELECT subject, number FROM about WHERE space = ? ORDER BY subject, number",),
+    _SEARCH_NAMES["page_search"]: ("SELECT id, title, body FROM page_search WHERE space = ? ORDER BY id",),
+}
+
+
 def rows_digest(connection: sqlite3.Connection, space: int) -> bytes:
     """Return a digest of every row, free of this database's own numbers."""
+    return _digest(connection, space, (_SHOWN_POSTS, _SHOWN_DOCUMENTS))
+
+
+def parts_digests(connection: sqlite3.Connection, space: int) -> dict[str, bytes]:
+    """Return a digest of each part of the read model, to be compared with that of the same database made anew."""
+    return {part: _digest(connection, space, queries) for part, queries in _PARTS.items()}
+
+
+def _digest(connection: sqlite3.Connection, space: int, queries: Iterable[str]) -> bytes:
     hasher = blake2b(digest_size=16)
-    rows = connection.execute(
-        "SELECT change.id, log.person, post.time, text, thread, parent, media, edited, versions, retracted, published,"
-        " address, source FROM post JOIN change USING (number) JOIN log ON log.no = post.log"
-        " WHERE post.space = ? ORDER BY change.id",
-        (space,),
-    )
-    for row in rows:
-        hasher.update(repr(row).encode())
-    documents = "SELECT id, owner, title, body, edits, time FROM document WHERE space = ? ORDER BY id"
-    for row in connection.execute(documents, (space,)):
-        hasher.update(repr(row).encode())
+    usual = connection.text_factory
+    connection.text_factory = _even_if_garbled
+    try:
+        for sql in queries:
+            for row in connection.execute(sql, (space,)):
+                hasher.update(repr(row).encode())
+    finally:
+        connection.text_factory = usual
     return hasher.digest()
+
+
+def _even_if_garbled(text: bytes) -> str:
+    return text.decode(errors="surrogateescape")
+
+
+def search_faults(connection: sqlite3.Connection) -> list[str]:
+    """Return which searches do not find what their rows say; to be asked on a connection that may write."""
+    return [name for table, name in _SEARCH_NAMES.items() if not _agrees(connection, table)]
+
+
+def _agrees(connection: sqlite3.Connection, table: str) -> bool:
+    try:
+        connection.execute(f"INSERT INTO {table}({table}, rank) VALUES('integrity-check', 1)")
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_CORRUPT:
+            return False
+        raise
+    return True
 
 
 def query(connection: sqlite3.Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
