@@ -6,6 +6,7 @@ from node.store import queries
 from node.upkeep import rebuild_space, verify_space
 from ui.api_spaces import SPACE, need_space, space_data
 from ui.operations import Data, Param, operation
+from ui.troubles import plain
 
 VERSION = "0.1.0"
 CLASSES = ("law", "binding", "talk", "edit")
@@ -33,6 +34,7 @@ async def peers(node: Node, _given: Data) -> Data:
             {
                 "device": to_did(each.device), "connected": each.connected, "addresses": each.addresses,
                 "seen": each.seen_ms, "error": each.error, "failed": each.failed_ms,
+                "trouble": plain(each.error) if each.error and not each.connected else None,
             }
             for each in known
         ]

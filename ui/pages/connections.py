@@ -11,11 +11,10 @@ from node.net.neighbours import Neighbour
 from ui.node_views import PeerView
 from ui.pages.frame import find_person, page
 from ui.pages.visit import Book, Visit, sentence
+from ui.troubles import plain
 from ui.views import FormView, PersonRef
 
 MAX_SHOWN = 100
-UNANSWERED = "attempts to connect"
-"""How the transport says that nobody took the call."""
 
 
 def add_connections(book: Book) -> None:
@@ -98,9 +97,7 @@ def _stranger(visit: Visit, device: bytes) -> str:
 def _error(visit: Visit, one: Neighbour) -> str:
     if not one.error or one.connected:
         return ""
-    if UNANSWERED in one.error:
-        return visit.gettext("It did not answer at its address.")
-    return one.error[0].upper() + one.error[1:] + ("" if one.error[-1] in ".!?" else ".")
+    return visit.gettext(plain(one.error))
 
 
 def _way(visit: Visit, text: str) -> str:

@@ -15,6 +15,7 @@ from ui.live import PATH as LIVE_PATH
 from ui.node_views import InviteOffer, WaitingView
 from ui.operations import perform
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, space_url, status_of
+from ui.troubles import plain
 from ui.views import FormView, NavItem, PersonRef
 
 WELCOME, UNLOCK, BEGIN, JOIN = "/welcome", "/unlock", "/begin", "/join"
@@ -253,7 +254,7 @@ async def waiting(visit: Visit) -> web.Response:
         space_key=to_did(space.id),
         neighbours=len(node.neighbours.connected()),
         is_near_inviter=space.id in node.keeper.inviters,
-        troubles=tuple(sorted({one.error for one in tried if one.error and not one.connected}))[:3],
+        troubles=tuple(sorted({visit.gettext(plain(one.error)) for one in tried if one.error and not one.connected})),
         lan_is_on=node.config.discovery,
         ways=tuple(NavItem(clean_name(one.name, 80), space_url(one)) for one in others),
     )
