@@ -77,13 +77,17 @@ def read_cursor(text: str | None) -> tuple[int, int] | None:
     return int(parts[0]), int(parts[1])
 
 
-@operation("GET", "/posts/{post}", POST)
+@operation("GET", "/posts/{post}", POST,
+           Param("after", "query", "the `next` of the page before", required=False),
+           Param("limit", "query", "how many replies (200)", "integer", required=False))  # fmt: skip
 async def thread(node: Node, given: Data) -> Data:
-    """Read a post with everything that answers it."""
+    """Read a post with what answers it, oldest first."""
+    after, limit = read_cursor(given.get("after")), max(1, min(MAX_PAGE_SIZE, given.get("limit", MAX_PAGE_SIZE)))
     line = await writing.need_post(node.road, as_id(given["post"], "post"))
     first = line if line.thread is None else await writing.need_post(node.road, line.thread)
-    replies = await node.database.read(lambda db: queries.replies(db, first.id))
-    return {"post": post_data(first, reached(node, first)), "replies": await lines_data(node, replies)}
+    replies = await node.database.read(lambda db: queries.replies(db, first.id, after, limit))
+    more = write_cursor(replies[-1]) if len(replies) == limit else None
+    return {"post": post_data(first, reached(node, first)), "replies": await lines_data(node, replies), "next": more}
 
 
 @operation("GET", "/posts/{post}/history", POST)

@@ -221,7 +221,9 @@ class ThreadView:
     """A post with its replies in the order they are read, each with its depth.
 
     There is no composer where nothing can be answered. ``answering`` is whose reply the composer answers, None for
-    the first post of the thread; ``whole_url`` leads back to that.
+    the first post of the thread; ``whole_url`` leads back to that. A long thread has several pages: ``earlier`` and
+    ``later`` lead to the ones around this, with how many replies lie there; ``goes_on`` names and leads to the reply
+    on another page that the first one here answers.
     """
 
     place: str
@@ -230,6 +232,9 @@ class ThreadView:
     composer: ComposerView | None
     answering: PersonRef | None = None
     whole_url: str = ""
+    earlier: NavItem | None = None
+    later: NavItem | None = None
+    goes_on: NavItem | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,14 @@ class PostLine(NamedTuple):
         return self.dated, self.number
 
 
+class Answer(NamedTuple):
+    """A reply in the outline of its thread: which post it answers, and its number."""
+
+    id: bytes
+    parent: bytes | None
+    number: int
+
+
 class PersonLine(NamedTuple):
     """A member as pages show them."""
 
@@ -127,10 +135,22 @@ def posts_by_number(connection: sqlite3.Connection, numbers: Sequence[int]) -> l
     return [PostLine(*row) for row in connection.execute(sql, list(numbers))]
 
 
-def replies(connection: sqlite3.Connection, thread: bytes) -> list[PostLine]:
-    """Return all replies of a thread, oldest first."""
-    sql = f"{_POST} WHERE post.thread = ? ORDER BY post.dated, post.number"
-    return [PostLine(*row) for row in connection.execute(sql, (thread,))]
+def replies(
+    connection: sqlite3.Connection, thread: bytes, after: tuple[int, int] | None = None, limit: int = -1
+) -> list[PostLine]:
+    """Return replies of a thread, oldest first, all of them for a limit of -1; `after` is the place of the last one."""
+    where = "post.thread = ?" + (" AND (post.dated, post.number) > (?, ?)" if after else "")
+    sql = f"{_POST} WHERE {where} ORDER BY post.dated, post.number LIMIT ?"
+    return [PostLine(*row) for row in connection.execute(sql, (thread, *(after or ()), limit))]
+
+
+def outline(connection: sqlite3.Connection, thread: bytes) -> list[Answer]:
+    """Return who answers what in a thread, oldest first."""
+    sql = (
+        "SELECT change.id, parent, post.number FROM post JOIN change USING (number) WHERE thread = ?"
+        " ORDER BY dated, post.number"
+    )
+    return [Answer(*row) for row in connection.execute(sql, (thread,))]
 
 
 def count_posts(connection: sqlite3.Connection, space: int) -> int:
@@ -230,12 +250,6 @@ def has_forked(connection: sqlite3.Connection, device: bytes) -> bool:
     """Tell whether a device's log is forked in any space."""
     sql = "SELECT EXISTS(SELECT 1 FROM log WHERE author = ? AND forked IS NOT NULL)"
     return bool(connection.execute(sql, (device,)).fetchone()[0])
-
-
-def count_own_devices(connection: sqlite3.Connection, person: bytes | None) -> int:
-    """Return how many devices of a person have logs here, at most 15: the slot of the next one."""
-    sql = "SELECT count(DISTINCT author) FROM log WHERE person = ?"
-    return min(15, int(connection.execute(sql, (person,)).fetchone()[0]))
 
 
 def keep_setting(connection: sqlite3.Connection, name: str, value: str) -> None:

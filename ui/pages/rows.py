@@ -13,9 +13,10 @@ from node.domain.area import read_command
 from node.domain.posts import WritePost, unpack_media
 from node.ingest.spaces import Space
 from node.store.pending import PendingRow
-from node.store.queries import PostLine
+from node.store.queries import PostLine, posts_by_number
 from ui.live import thread_place
 from ui.markup import rendered, tame
+from ui.pages.reading import Place
 from ui.pages.visit import Visit, clean_name, sentence
 from ui.views import ComposerView, FormView, ImportedFrom, MediaView, PersonRef, PostActions, PostView
 
@@ -39,9 +40,13 @@ def shown(text: str) -> Markup:
 
 def post_url(visit: Visit, line: PostLine, space: Space | None = None) -> str:
     """Return the address of a post in its thread."""
-    first = line.thread or line.id
-    anchor = f"#post-{line.id.hex()}" if line.thread else ""
-    return visit.url(f"/posts/{first.hex()}{anchor}", space)
+    return post_place(visit, line.thread or line.id, line.id, space)
+
+
+def post_place(visit: Visit, first: bytes, id_: bytes, space: Space | None = None) -> str:
+    """Return the address of the page of a thread that holds a post, and of the post on it."""
+    at = f"?at={id_.hex()}#post-{id_.hex()}" if id_ != first else ""
+    return visit.url(f"/posts/{first.hex()}{at}", space)
 
 
 def post_view(visit: Visit, line: PostLine, read_until: int | None = None, depth: int = 0) -> PostView:
@@ -91,25 +96,12 @@ def actions(visit: Visit, line: PostLine, *, is_mine: bool) -> PostActions:
     )
 
 
-def nested(visit: Visit, first: PostLine, replies: Sequence[PostLine], read_until: int) -> list[PostView]:
-    """Return a thread in reading order: what answers a post stands below it, each with its depth."""
-    children: dict[bytes, list[PostLine]] = {}
-    known = {first.id, *(line.id for line in replies)}
-    for line in replies:
-        parent = line.parent if line.parent in known and line.parent != line.id else first.id
-        children.setdefault(parent or first.id, []).append(line)
-    views: list[PostView] = []
-    reached: set[bytes] = set()
-    todo = [(first, 0)]
-    while todo:
-        line, depth = todo.pop()
-        if line.id in reached:
-            continue
-        reached.add(line.id)
-        views.append(post_view(visit, line, read_until, min(depth, MAX_DEPTH)))
-        todo += [(child, depth + 1) for child in reversed(children.get(line.id, ()))]
-    rest = (line for line in replies if line.id not in reached)  # replies that name each other in a circle
-    return views + [post_view(visit, line, read_until, 1) for line in rest]
+async def nested(visit: Visit, places: Sequence[Place], read_until: int) -> list[PostView]:
+    """Return answers in their places, each with its depth."""
+    numbers = [place.answer.number for place in places]
+    lines = {line.number: line for line in await visit.node.database.read(lambda db: posts_by_number(db, numbers))}
+    shown = ((lines[place.answer.number], place.depth) for place in places if place.answer.number in lines)
+    return [post_view(visit, line, read_until, min(depth, MAX_DEPTH)) for line, depth in shown]
 
 
 # -- what waits to be signed ------------------------------------------------------------------------------------------
@@ -130,7 +122,7 @@ def waiting_view(visit: Visit, one: Waiting, me: PersonRef) -> PostView:
         author=me,
         time_ms=one.row.due - int(visit.node.config.undo_s * 1000),
         text_html=shown(one.command.text),
-        thread_url=visit.url(),
+        thread_url="",
         depth=1 if one.command.thread else 0,
         sending="waiting",
         undo_seconds=left_s,

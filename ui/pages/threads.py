@@ -14,9 +14,10 @@ from ui.markup import Difference, differences, tame
 from ui.operations import as_id, perform
 from ui.pages.feed import myself, say
 from ui.pages.frame import page, space_head
-from ui.pages.rows import composer, nested, post_url, post_view, waiting_posts, waiting_view
+from ui.pages.reading import LAST, Window, reading_order, window_of
+from ui.pages.rows import composer, nested, post_place, post_url, post_view, waiting_posts, waiting_view
 from ui.pages.visit import NOT_DONE, Book, Visit, sentence, status_of
-from ui.views import FormView, RevisionView, ThreadView
+from ui.views import FormView, NavItem, PostView, RevisionView, ThreadView
 
 
 def add_threads(book: Book) -> None:
@@ -55,34 +56,67 @@ async def reply(visit: Visit) -> web.Response:
     except NOT_DONE as error:
         return await show_thread(visit, line, typed=text, error=error)
     visit.pages.flash(visit.session).shared = thread_place(line.thread or line.id)
-    return visit.go(visit.url(f"/posts/{(line.thread or line.id).hex()}"))
+    at = line.id.hex() if line.thread is not None else LAST
+    return visit.go(visit.url(f"/posts/{(line.thread or line.id).hex()}?at={at}"))
 
 
 async def show_thread(
     visit: Visit, line: PostLine, typed: str | None = None, error: CommonsError | None = None
 ) -> web.Response:
-    """Answer with the thread that a post is in."""
+    """Answer with the thread that a post is in: the page of it that holds the post, or what the address says."""
     first = line
     if line.thread is not None:
         held = await visit.node.database.read(lambda db: queries.post(db, line.thread or b""))
         first = held or line
-    replies = await visit.node.database.read(lambda db: queries.replies(db, first.id))
-    seen = await visit.pages.seen(visit.here)
-    me = await myself(visit)
-    posts = nested(visit, first, replies, seen.before)
-    posts += [waiting_view(visit, one, me) for one in reversed(await waiting_posts(visit, first.id))]
-    place = thread_place(first.id)
+    places = reading_order(first.id, await visit.node.database.read(lambda db: queries.outline(db, first.id)))
+    window = window_of(places, _wished(visit) or line.id)
+    read_until = (await visit.pages.seen(visit.here)).before
+    posts = [post_view(visit, first, read_until), *await nested(visit, window.places, read_until)]
+    posts += await _waiting(visit, first, window)
     action = visit.url(f"/posts/{line.id.hex()}")
     view = ThreadView(
-        place=place,
+        place=thread_place(first.id),
         fragment_url=visit.url("/fragment/{id}"),
         posts=tuple(posts),
-        composer=None if line.retracted else await composer(visit, place, action, typed, error),
+        composer=None if line.retracted else await composer(visit, thread_place(first.id), action, typed, error),
         answering=post_view(visit, line).author if line is not first else None,
         whole_url=visit.url(f"/posts/{first.id.hex()}"),
+        earlier=_beside(visit, first, window.earlier, window.before),
+        later=_beside(visit, first, window.later, window.behind),
+        goes_on=await _goes_on(visit, first, window),
     )
     context = {"space": await space_head(visit, ""), "thread": view}
     return await page(visit, "thread", "thread.html", context, status_of(error))
+
+
+def _wished(visit: Visit) -> bytes | str | None:
+    """Return the post whose page of the thread is wanted, if the address says; nonsense says nothing."""
+    at = visit.request.query.get("at", "")
+    if at == LAST:
+        return LAST
+    try:
+        return as_id(at, "post")
+    except Refused:
+        return None
+
+
+async def _waiting(visit: Visit, first: PostLine, window: Window) -> list[PostView]:
+    """Return what waits to be signed and will stand on this page."""
+    here = {place.answer.id for place in window.places} | ({first.id} if not window.behind else set())
+    waiting = [one for one in await waiting_posts(visit, first.id) if one.command.parent in here]
+    me = await myself(visit) if waiting else None
+    return [waiting_view(visit, one, me) for one in reversed(waiting) if me is not None]
+
+
+def _beside(visit: Visit, first: PostLine, at: bytes | None, count: int) -> NavItem | None:
+    return NavItem("", post_place(visit, first.id, at), count=count) if at is not None else None
+
+
+async def _goes_on(visit: Visit, first: PostLine, window: Window) -> NavItem | None:
+    """Return the reply on an earlier page that the first one here answers."""
+    parent = window.places[0].answer.parent if window.before and window.places[0].depth > 1 else None
+    held = await visit.node.database.read(lambda db: queries.post(db, parent)) if parent is not None else None
+    return NavItem(post_view(visit, held).author.name, post_place(visit, first.id, held.id)) if held else None
 
 
 # -- editing ----------------------------------------------------------------------------------------------------------

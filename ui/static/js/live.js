@@ -62,10 +62,13 @@ function arrive(place, { kind, id, was, count }) {
   if (kind === "many") wait(place, null, count);
   else if (kind === "gone") shown?.remove();
   else if (shown) exchange(place, id, shown);
+  else if (isClosed(place)) return;
   else if (isNews(kind) && (place.dataset.liveOrder === "oldest-first" || document.hidden || nobodyReads(place))) show(place, [id]);
   else if (kind === "new") wait(place, id);
 }
 
+// One page of a long thread that goes on: what arrives stands on a later one.
+const isClosed = (place) => place.dataset.liveOrder === "closed";
 const isNews = (kind) => kind === "new" || kind === "past";
 
 // At the top of a page that one has not begun to walk through, a new post may come in where it belongs.
@@ -96,6 +99,7 @@ function compare(page) {
     for (const fresh of there?.querySelectorAll("[data-item]") ?? []) {
       const shown = document.getElementById(fresh.id);
       if (shown) swap(shown, fresh);
+      else if (isClosed(place)) continue;
       else if (place.dataset.liveOrder === "oldest-first" || "past" in fresh.dataset) show(place, [fresh.id.replace("post-", "")]);
       else wait(place, fresh.id.replace("post-", ""));
     }
