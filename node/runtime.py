@@ -113,17 +113,26 @@ class Node:
         reason = "its log was forked" if forked else keyring.why_restored(self.folder, device, heads)
         if reason is not None:
             logger.warning("folder was restored or copied, the device key is renewed reason=%s", reason)
-            slots = await self.database.read(lambda db: queries.count_own_devices(db, ring.keys.person))
-            ring.renew_device(slots, self.clock_ms())
+            ring.renew_device(await self._free_slot(ring), self.clock_ms())
         else:
             keyring.begin(self.folder, device, heads)
         await self._begin(ring)
 
-    async def _begin(self, ring: Keyring) -> None:
+    async def _free_slot(self, ring: Keyring) -> int:
+        """Return the slot of this person's next device: the law of their spaces knows which are taken."""
+        road = await self._open_road(ring)
+        return belonging.free_slot(road, road.me)
+
+    async def _open_road(self, ring: Keyring) -> Road:
         keys = ring.keys
         person = keys.person or keys.device.public
-        self.road = Road(self.database, Vault(keys.device, keys.retired), keys.device, person, self.clock_ms)
-        await self.road.open()
+        road = Road(self.database, Vault(keys.device, keys.retired), keys.device, person, self.clock_ms)
+        await road.open()
+        return road
+
+    async def _begin(self, ring: Keyring) -> None:
+        self.road = await self._open_road(ring)
+        keys = ring.keys
         self.keeper = Keeper(self.road)
         await self.keeper.load_reach()
         self.syncer = Syncer(keys.device.public, self.keeper, time.monotonic)

@@ -54,6 +54,7 @@ class Intake:
     opened: Mapping[bytes, Opened] = field(default_factory=dict)
     unlocked: bool = False
     elsewhere: list[Elsewhere] = field(default_factory=list)
+    granted: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.plan = Plan(self.space.index, ())
@@ -118,6 +119,8 @@ class Intake:
             return
         if isinstance(opened.command, FoundSpace | EnterDevice):
             log.standing = True
+        if isinstance(opened.command, CertifyDevice) and opened.command.join:
+            self.granted.add(space.law.joins[opened.command.join].change.author)
         if isinstance(opened.command, _GRANTING):
             self._unwrap(opened.command.wraps)
 
@@ -198,10 +201,11 @@ class Intake:
         for entry in kept:
             self._ensure_numbered(entry)
         onward = [entry for entry in kept if not space.history.is_branch(entry.change)]
-        plan.logs = [
-            (self._log_after(entry), space.person_of(entry.change.header.author))
-            for entry in {entry.change.header.author: entry for entry in onward}.values()
-        ]
+        ends = {entry.change.header.author: entry for entry in onward}
+        heads = {author: self._log_after(entry) for author, entry in ends.items()}
+        known = space.history.logs
+        heads |= {device: known[device] for device in self.granted - heads.keys() if device in known}  # whose they are
+        plan.logs = [(log, space.person_of(device)) for device, log in heads.items()]
         parents = {number for entry in kept for number in entry.parents}
         plan.gone_tips = parents & {tip.number for tip in space.history.tips.values()}
         plan.new_tips = [entry.number for entry in onward if entry.number not in parents]

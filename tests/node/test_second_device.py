@@ -1,0 +1,46 @@
+"""A person with two devices stays one person, whatever either of them does, or suffers."""
+
+import shutil
+from pathlib import Path
+
+from cables import meet
+from loopback import Neighbourhood, link_to
+
+from node.domain.posts import WritePost
+from node.ingest.spaces import Space
+from node.runtime import Node
+from node.store import queries
+
+
+async def laptop_and_phone(start: Neighbourhood) -> tuple[Node, Node, Space]:
+    laptop = await start("Amina")
+    garden = await laptop.found("Garden")
+    phone = await start.nameless("phone")
+    await phone.add_to_person(await link_to(laptop, garden, device=True))
+    await meet(garden.id, phone, laptop)
+    return laptop, phone, garden
+
+
+async def test_a_device_that_has_said_nothing_yet_is_nobody_else(start: Neighbourhood) -> None:
+    laptop, phone, garden = await laptop_and_phone(start)
+
+    for node in (laptop, phone):
+        no = node.road.spaces[garden.id].index.no
+        people = await node.database.read(lambda db, no=no: queries.people(db, no))  # type: ignore[misc]
+        assert [(line.person, line.name) for line in people] == [(laptop.me.person, "Amina")]
+
+
+async def test_a_restored_laptop_comes_back_beside_a_phone(start: Neighbourhood, tmp_path: Path) -> None:
+    laptop, phone, garden = await laptop_and_phone(start)
+    await laptop.close()
+    shutil.copytree(tmp_path / "Amina", tmp_path / "backup")
+    await (await start.nameless("Amina")).close()
+    shutil.rmtree(tmp_path / "Amina")
+    shutil.move(tmp_path / "backup", tmp_path / "Amina")
+
+    again = await start.nameless("Amina")
+    there = again.road.spaces[garden.id]
+    await again.road.submit(there, WritePost("I am back", None, None, []))
+    await meet(garden.id, again, phone)
+
+    assert sorted(grant.slot for grant in there.law.devices_of(phone.me.person)) == [0, 1, 2]
