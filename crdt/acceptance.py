@@ -7,10 +7,13 @@ the forked place on: what another's change has in its past.
 """
 
 from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
 
 from crdt.change import Change, verify_change
 from crdt.history import EMPTY_PAST, ROOTLESS, Accepted, Gap, History, Parent, Verdict
 from identity.errors import BadSignature
+
+_new = tuple.__new__  # as in crdt.batch
 
 
 def judge(
@@ -66,6 +69,17 @@ def _unsigned_ends(accepted: Sequence[Accepted], last: Mapping[bytes, Change]) -
     return {author for author, change in ends.items() if change is not last[author] and not _is_signed(change)}
 
 
+@dataclass(slots=True)
+class Place:
+    """Where a log stands while a batch is connected to it: its last change, and from where on it is forked."""
+
+    seq: int
+    head: bytes
+    parent: Parent
+    forked: int | None
+    stopped: bool = False
+
+
 class Acceptance:
     """One batch being connected to a history."""
 
@@ -76,51 +90,51 @@ class Acceptance:
         self.wanted = wanted
         self.verdict = Verdict()
         self._fresh: dict[bytes, Parent] = {}
-        self._heads: dict[bytes, tuple[int, bytes, Parent]] = {}
-        self._stopped: set[bytes] = set()
+        self._places: dict[bytes, Place] = {}
 
     def take(self, changes: Sequence[Change], limits: Set[bytes]) -> Verdict:
         """Connect changes in order, leaving out the logs in `limits`."""
         for change in changes:
-            author = change.header.author
+            header = change.header
+            place = self._places.get(header.author) or self._begin(header.author, limits)
             if change.id in self.held:
                 self.verdict.known += 1
-            elif self.history.is_branch(change):
+            elif place.forked is not None and header.seq >= place.forked:
                 self._take_branch(change)
-            elif author not in limits and author not in self._stopped and self._follows(change):
-                self._take_next(change)
+            elif not place.stopped and self._follows(change, place):
+                self._take_next(change, place)
         return self.verdict
 
-    def _head(self, author: bytes) -> tuple[int, bytes, Parent]:
-        found = self._heads.get(author)
-        if found is not None:
-            return found
+    def _begin(self, author: bytes, limits: Set[bytes]) -> Place:
         log = self.history.logs.get(author)
-        return (log.seq, log.head, log.parent) if log else (0, b"", ROOTLESS)
+        stopped = author in limits
+        place = Place(log.seq, log.head, log.parent, log.forked, stopped) if log else None
+        self._places[author] = place = place or Place(0, b"", ROOTLESS, None, stopped)
+        return place
 
-    def _follows(self, change: Change) -> bool:
+    def _follows(self, change: Change, place: Place) -> bool:
         """Tell whether a change continues its log; notes a gap or a fork where it does not."""
         header = change.header
-        seq, head, _ = self._head(header.author)
-        if header.seq == seq + 1 and header.prev == head:
+        if header.seq == place.seq + 1 and header.prev == place.head:
             return True
-        if header.seq <= seq + 1:
+        if header.seq <= place.seq + 1:
             self.verdict.forks.append(change)
         else:
-            self.verdict.gaps.append(Gap(header.author, seq + 1, ()))
+            self.verdict.gaps.append(Gap(header.author, place.seq + 1, ()))
         return False
 
-    def _take_next(self, change: Change) -> None:
+    def _take_next(self, change: Change, place: Place) -> None:
         header = change.header
-        missing = self._missing(header.deps)
-        if missing:
-            self.verdict.gaps.append(Gap(header.author, header.seq, missing))
-            self._stopped.add(header.author)
+        parents = self._parents(header.deps)
+        if parents is None:
+            self.verdict.gaps.append(Gap(header.author, header.seq, self._missing(header.deps)))
+            place.stopped = True
             return
-        parents = [self._parent(dep) for dep in header.deps]
         if header.prev:
-            parents.append(self._head(header.author)[2])
-        self._heads[header.author] = (header.seq, change.id, self._accept(change, parents))
+            parents.append(place.parent)
+        place.parent = self._accept(change, parents)
+        place.seq = header.seq
+        place.head = change.id
 
     def _take_branch(self, change: Change) -> None:
         """Take a change of a forked log if it is wanted by id, and its parents are there."""
@@ -129,27 +143,39 @@ class Acceptance:
             self.verdict.forks.append(change)
             return
         names = (*header.deps, header.prev) if header.prev else header.deps
-        missing = self._missing(names)
-        if missing:
-            self.verdict.gaps.append(Gap(header.author, header.seq, missing))
+        parents = self._parents(names)
+        if parents is None:
+            self.verdict.gaps.append(Gap(header.author, header.seq, self._missing(names)))
         else:
-            self._accept(change, [self._parent(name) for name in names])
+            self._accept(change, parents)
 
     def _missing(self, names: Sequence[bytes]) -> tuple[bytes, ...]:
         fresh, held = self._fresh, self.held
         return tuple([name for name in names if name not in fresh and name not in held])
 
-    def _parent(self, name: bytes) -> Parent:
-        return self._fresh.get(name) or self.held[name]
+    def _parents(self, names: Sequence[bytes]) -> list[Parent] | None:
+        """Return the parents of these names; None if one is not there."""
+        fresh, held = self._fresh, self.held
+        parents = []
+        for name in names:
+            parent = fresh.get(name) or held.get(name)
+            if parent is None:
+                return None
+            parents.append(parent)
+        return parents
 
     def _accept(self, change: Change, parents: Sequence[Parent]) -> Parent:
-        depth, past, mixed = 0, parents[0].past if parents else EMPTY_PAST, False
-        for parent in parents:
-            depth = max(depth, parent.depth)
-            mixed = mixed or parent.past != past
+        deepest, past, mixed = 0, parents[0].past if parents else EMPTY_PAST, False
+        numbers = []
+        for number, depth, seen in parents:
+            numbers.append(number)
+            if depth > deepest:
+                deepest = depth
+            if seen != past:
+                mixed = True
         if mixed:
             past = self.history.pasts.join([parent.past for parent in parents])
-        entry = Accepted(change, self.number, depth + 1, past, tuple([parent.number for parent in parents]))
+        entry = _new(Accepted, (change, self.number, deepest + 1, past, tuple(numbers)))
         self.verdict.accepted.append(entry)
         self.number += 1
         mine = self._fresh[change.id] = self.history.as_parent(entry)

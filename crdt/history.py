@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 from crdt.change import BINDING, Change
 
+_new = tuple.__new__  # as in crdt.batch
 BUCKETS = 256
 ROOT_BYTES = 16
 EMPTY_PAST = 0
@@ -183,27 +184,34 @@ class History:
 
     def as_parent(self, entry: Accepted) -> Parent:
         """Return what a change hands on: its own past, and itself where it is law or binding."""
-        if entry.change.header.klass > BINDING:
-            return Parent(entry.number, entry.depth, entry.past)
-        if entry.number not in self.pasts.covers:
-            self.pasts.add_law(entry.number, entry.past)
-        return Parent(entry.number, entry.depth, self.pasts.intern((entry.number,)))
+        change, number, depth, past, _ = entry
+        if change.header.klass <= BINDING:
+            if number not in self.pasts.covers:
+                self.pasts.add_law(number, past)
+            past = self.pasts.intern((number,))
+        return _new(Parent, (number, depth, past))
 
     def is_branch(self, change: Change) -> bool:
         """Tell whether a change belongs to the forked part of its log."""
         log = self.logs.get(change.header.author)
         return log is not None and log.forked is not None and change.header.seq >= log.forked
 
+    def onward(self, accepted: Sequence[Accepted]) -> Sequence[Accepted]:
+        """Return what goes on with its log: all but changes of forked parts."""
+        logs = self.logs
+        known = {entry.change.header.author for entry in accepted} & logs.keys()
+        if all(logs[author].forked is None for author in known):
+            return accepted
+        return [entry for entry in accepted if not self.is_branch(entry.change)]
+
     def apply(self, accepted: Sequence[Accepted], new_log: Mapping[bytes, int]) -> None:
         """Take over what was stored; `new_log` numbers the logs that begin here."""
-        tips = self.tips
-        onward = [entry for entry in accepted if not self.is_branch(entry.change)]
-        for entry in onward:
-            header = entry.change.header
-            tips.pop(header.prev, None)
-            for dep in header.deps:
-                tips.pop(dep, None)
-            tips[entry.change.id] = self.as_parent(entry)
+        onward = self.onward(accepted)
+        named = {dep for entry in onward for dep in entry.change.header.deps}
+        named.update(entry.change.header.prev for entry in onward)
+        for id_ in named & self.tips.keys():
+            del self.tips[id_]
+        self.tips.update((entry.change.id, self.as_parent(entry)) for entry in onward if entry.change.id not in named)
         for entry in {entry.change.header.author: entry for entry in onward}.values():
             header = entry.change.header
             log = self.logs.get(header.author)
