@@ -21,13 +21,23 @@ async def fold(database: Database, work: Intake) -> None:
     for subject, fresh in work.facts.items():
         touched = subject in work.touched
         facts = await _all_facts(database, work.space, subject, fresh) if touched else fresh
-        fold_subject = next((kind.fold for fact in facts if (kind := kind_of(fact.command.kind))), None)
-        row = fold_subject(facts) if fold_subject else None
-        (work.space.dangling.discard if row is not None else work.space.dangling.add)(subject)
-        if row is not None:
-            (plan.replaced if touched else plan.fresh).append(row)
+        row = _row(facts)
+        if row is None:
+            work.space.dangling.add(subject)
+            continue
+        work.space.dangling.discard(subject)
+        (plan.replaced if touched else plan.fresh).append(row)
     for entry, command in work.retractions:
         await _erase(database, work, entry, command)
+
+
+def _row(facts: Sequence[Fact]) -> Any:
+    """Fold a subject into its row; None while there is none, or no kind of what is said is known here."""
+    for fact in facts:
+        kind = kind_of(fact.command.kind)
+        if kind is not None:
+            return kind.fold(facts) if kind.fold else None
+    return None
 
 
 async def _all_facts(database: Database, space: Space, subject: bytes, fresh: Sequence[Fact]) -> list[Fact]:

@@ -8,6 +8,7 @@ connection.
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgpack
@@ -106,17 +107,23 @@ def _load_pasts(connection: sqlite3.Connection, space: int, pasts: Pasts) -> Non
 
 def write_changes(connection: sqlite3.Connection, index: SpaceIndex, entries: Sequence[Accepted]) -> None:
     """Append accepted changes; their logs, pasts and secrets have to be written beside them."""
-    logs = index.logs
+    logs, secrets = index.logs, index.secrets
     rows = []
     for change, number, depth, past, parents in entries:
-        header = change.header
-        others = parents[:-1] if header.prev else parents
-        deps = msgpack.packb([number - other for other in others]) if others else b""
+        id_, signature, header, body = change
+        _, author, seq, prev, _, time, klass, epoch, _, _ = header
+        others = parents[:-1] if prev else parents
+        deps = _pack_deps(tuple([number - other for other in others])) if others else b""
         rows.append(
-            (number, logs[header.author], header.seq, change.id, change.signature, header.time, header.klass,
-             index.secrets[header.epoch], depth, past, deps, change.body)
+            (number, logs[author], seq, id_, signature, time, klass, secrets[epoch], depth, past, deps, body)
         )  # fmt: skip
     insert_many(connection, "change", _CHANGE_COLUMNS, rows)
+
+
+@lru_cache(maxsize=1024)
+def _pack_deps(distances: tuple[int, ...]) -> bytes:
+    packed: bytes = msgpack.packb(distances)
+    return packed
 
 
 def write_erased(connection: sqlite3.Connection, change: Change, number: int, eraser: Change) -> bool:
