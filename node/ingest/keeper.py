@@ -24,8 +24,8 @@ from node.store import log as store_log
 from node.store import queries
 from node.store.forks import read_fork
 
-PORTION_CHANGES = 512
-PORTION_BYTES = 256 * 1024
+PORTION_CHANGES = 768
+PORTION_BYTES = 448 * 1024
 MAX_PUSHED = 64
 MAX_PUSHED_BYTES = 512 * 1024
 BUSY_TICKET = "As many as this invitation is for have knocked already."
@@ -231,6 +231,7 @@ class Keeper:
     def waiting(self, space: bytes, inviter: bytes) -> None:
         """Note whose device has to let this node in."""
         self.inviters[space] = inviter
+        self.refusals.pop(space, None)  # a later knock was taken
 
 
 def _fitting(changes: Sequence[Change], most_bytes: int) -> list[Change]:
