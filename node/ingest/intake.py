@@ -22,6 +22,7 @@ from node.store.log import Stored
 from node.store.plan import Plan
 from node.store.vault import Vault
 
+_new = tuple.__new__  # as in crdt.batch
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
 
 
@@ -55,6 +56,7 @@ class Intake:
     unlocked: bool = False
     elsewhere: list[Elsewhere] = field(default_factory=list)
     granted: set[bytes] = field(default_factory=set)
+    _known: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.plan = Plan(self.space.index, ())
@@ -106,6 +108,7 @@ class Intake:
 
     def _judge_law(self, entry: Accepted, opened: Opened, log: Log) -> None:
         space = self.space
+        self._known.clear()  # it may say whose a device is
         if opened.command is None:
             reason = opened.wrong or (
                 "its body is sealed with a key this node lacks" if opened.locked else "unknown kind"
@@ -163,19 +166,39 @@ class Intake:
         elif opened.wrong:
             self.plan.refusals.append((entry.number, opened.wrong))
         elif opened.command is not None:
-            command = opened.command
-            kind = kind_of(command.kind)
-            subject = kind.subject(command) if kind else None
-            if subject is not None:
-                self.plan.about.append((subject, entry.number))
+            self._note(entry, opened.command, is_void=is_void)
+
+    def _note(self, entry: Accepted | Stored, command: Any, *, is_void: bool) -> None:
+        kind = kind_of(command.kind)
+        subject = kind.subject(command) if kind else None
+        if subject is None:
+            subject = entry.change.id
+            if subject in self.space.dangling:  # something was said about it before it came
                 self.touched.add(subject)
-            elif entry.change.id in self.space.dangling:  # something was said about it before it came
-                self.touched.add(entry.change.id)
-            if is_void:
-                return
-            self.facts.setdefault(subject or entry.change.id, []).append(self.space.fact(entry, command))
-            if isinstance(command, RetractPost):
-                self.retractions.append((entry, command))
+        else:
+            self.plan.about.append((subject, entry.number))
+            self.touched.add(subject)
+        if is_void:
+            return
+        fact = self._fact(entry, command)
+        facts = self.facts.get(subject)
+        if facts is None:
+            self.facts[subject] = [fact]
+        else:
+            facts.append(fact)
+        if type(command) is RetractPost:
+            self.retractions.append((entry, command))
+
+    def _fact(self, entry: Accepted | Stored, command: Any) -> Fact:
+        """Return a command as a fact about its subject; as `Space.fact`, with what is known of its author at hand."""
+        change = entry.change
+        author = change.header.author
+        known = self._known.get(author)
+        if known is None:
+            known = self._known[author] = (self.space.index.logs[author], self.space.law.person_of(author) or author)
+        log, person = known
+        place = (change.id, entry.number, entry.depth, change.header.time, self.space.index.no, log)
+        return _new(Fact, (*place, author, person, command))
 
     def _ensure_numbered(self, entry: Accepted | Stored) -> None:
         epoch = entry.change.header.epoch
@@ -198,9 +221,10 @@ class Intake:
     def finish(self, kept: Sequence[Accepted]) -> None:
         """Fill in what the log's own tables need."""
         space, plan = self.space, self.plan
-        for entry in kept:
+        epochs = {entry.change.header.epoch: entry for entry in kept}
+        for entry in epochs.values():
             self._ensure_numbered(entry)
-        onward = [entry for entry in kept if not space.history.is_branch(entry.change)]
+        onward = space.history.onward(kept)
         ends = {entry.change.header.author: entry for entry in onward}
         heads = {author: self._log_after(entry) for author, entry in ends.items()}
         known = space.history.logs
