@@ -7,7 +7,8 @@ SCRIPT = """
 import sys
 from node.net.lean import UNUSED_BY_LIBP2P, import_without
 module = import_without({name!r}, UNUSED_BY_LIBP2P)
-print(module.__name__, sorted(name for name in sys.modules if name.partition(".")[0] in UNUSED_BY_LIBP2P))
+unused = tuple(f"{{name}}." for name in UNUSED_BY_LIBP2P)
+print(module.__name__, sorted(name for name in sys.modules if f"{{name}}.".startswith(unused)))
 import {later}
 print({later}.__name__, hasattr({later}, "Session") or hasattr({later}, "Client"), len(sys.meta_path))
 """
@@ -29,6 +30,30 @@ def test_what_was_left_out_can_be_imported_afterwards() -> None:
     lines = told_by("node.net.host", "httpx")
 
     assert lines[1].startswith("httpx True ")
+
+
+def test_a_transport_that_was_left_out_can_be_imported_afterwards() -> None:
+    script = (
+        "from node.net.lean import UNUSED_BY_LIBP2P, import_without\n"
+        "import_without('node.net.host', UNUSED_BY_LIBP2P)\nimport libp2p\n"
+        "print(libp2p.QUICTransport.__module__, libp2p.transport.WebsocketTransport.__module__)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout == "libp2p.transport.quic.transport libp2p.transport.websocket.transport\n"
+
+
+def test_code_that_uses_what_was_left_out_hears_of_it() -> None:
+    script = (
+        "from node.net.lean import UNUSED_BY_LIBP2P, import_without\n"
+        "import_without('node.net.host', UNUSED_BY_LIBP2P)\nfrom libp2p.host import basic_host\n"
+        "try:\n    basic_host.UpnpManager()\nexcept RuntimeError as error:\n    print(error)"
+    )
+
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert done.stdout == "libp2p.discovery.upnp.upnp.UpnpManager was left out\n"
 
 
 def test_what_is_imported_already_is_left_alone() -> None:
