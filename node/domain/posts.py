@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from crdt.change import ID_BYTES, TALK
+from identity.certificates import MAX_CERTIFICATE_BYTES, read_certificate
+from identity.errors import CommonsError
 from node.domain.area import Fact, register, require, well_formed
 
 MAX_TEXT_CHARS = 50_000
@@ -91,7 +93,9 @@ class RetractPost:
     """Take a post back: its body, and those of the edits named, are erased wherever this is heard.
 
     It repeats where the post stood (`thread`, `parent`), so that its place in the thread stays, and the hash of where
-    it was imported from (`source`), so that bringing the same archive again does not bring it back.
+    it was imported from (`source`), so that bringing the same archive again does not bring it back. Its device's
+    `certificate` goes with it: whoever is handed the retraction in the place of a body written by an older device may
+    hear of the newer one only later.
     """
 
     post: bytes
@@ -99,6 +103,7 @@ class RetractPost:
     parent: bytes | None
     edits: list[Any]
     source: bytes | None = None
+    certificate: bytes | None = None
     kind: ClassVar[str] = "post.retract"
     klass: ClassVar[int] = TALK
 
@@ -110,10 +115,19 @@ class RetractPost:
         well_formed(place and somewhere, "a retraction names no place")
         well_formed(self.source is None or len(self.source) == SOURCE_BYTES, "a retraction names no source")
         well_formed(len(self.edits) <= 1_000 and all(map(_is_id, self.edits)), "a retraction names no edit")
+        well_formed(len(self.certificate or b"") <= MAX_CERTIFICATE_BYTES, "a certificate is too long")
 
     def erases(self) -> list[bytes]:
         """Return the ids of the changes whose bodies go."""
         return [self.post, *self.edits]
+
+    def person_of(self, device: bytes) -> bytes | None:
+        """Return whose device signed this, as far as its certificate says so."""
+        try:
+            certificate = read_certificate(self.certificate or b"")
+        except CommonsError:
+            return None
+        return certificate.person if certificate.device == device else None
 
 
 class Post(NamedTuple):
@@ -259,4 +273,5 @@ def _post(command: Any) -> bytes | None:
 register(WritePost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,)), _own, fold_post)
 register(ImportPost, ((str,), _OPTIONAL_ID, _OPTIONAL_ID, (list,), (int,), (str,), (bytes,)), _own, fold_post)
 register(EditPost, ((bytes,), (str,)), _post, fold_post)
-register(RetractPost, ((bytes,), _OPTIONAL_ID, _OPTIONAL_ID, (list,), _OPTIONAL_ID), _post, fold_post)
+_RETRACTED = ((bytes,), _OPTIONAL_ID, _OPTIONAL_ID, (list,), _OPTIONAL_ID, _OPTIONAL_ID)
+register(RetractPost, _RETRACTED, _post, fold_post)

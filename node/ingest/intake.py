@@ -213,10 +213,16 @@ class Intake:
         command = opened.command if opened else None
         if eraser is None or not isinstance(command, RetractPost) or entry.change.id not in command.erases():
             raise Malformed("a change came without its body, and not with what erased it")
-        if space.law.person_of(eraser.header.author) != space.law.person_of(entry.change.header.author):
+        if not self._may_erase(eraser.header.author, command, entry.change.header.author):
             raise Malformed("a change was erased by somebody else")
         self.plan.erased.append((entry.change, entry.number, eraser))
         self.facts.setdefault(entry.change.id, []).append(space.fact(entry, Erased()))
+
+    def _may_erase(self, eraser: bytes, command: RetractPost, author: bytes) -> bool:
+        """Tell whether a device erases what it or another of its person's wrote, be it one not heard of yet."""
+        person = self.space.law.person_of(author)
+        theirs = self.space.law.person_of(eraser) or command.person_of(eraser)
+        return eraser == author or (person is not None and person == theirs)
 
     def finish(self, kept: Sequence[Accepted]) -> None:
         """Fill in what the log's own tables need."""

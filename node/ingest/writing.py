@@ -50,7 +50,8 @@ async def retract_command(road: Road, space: Space, post: bytes) -> RetractPost:
     facts = await facts_about(road, space, post)
     edits = [fact.id for fact in facts if isinstance(fact.command, EditPost) and fact.person == line.person]
     source = await road.database.read(lambda db: queries.source_of(db, line.number))
-    return RetractPost(post, line.thread, line.parent, edits, source)
+    granted = space.law.grants.get(road.device.public)
+    return RetractPost(post, line.thread, line.parent, edits, source, granted[0].certificate if granted else None)
 
 
 async def need_post(road: Road, post: bytes) -> PostLine:
@@ -109,7 +110,7 @@ async def edit_page(road: Road, space: Space, title: str, body: str, seen: Seque
     require(len(title) <= 200, "A title can hold 200 characters.")
     document, _ = await open_document(road, space, page_id())
     edits = []
-    field = document.put_fields({"title": title})
+    field = document.put_fields({"title": title or None})  # left empty, it stands against no title of another's
     edits += [field] if field else []
     edits += document.splice_text("body", merged(document, body, seen))
     for edit in edits:
