@@ -207,7 +207,9 @@ def peers(options: Options) -> int:
         data = ask(options, "dial", address=options.dial)
         return show(options, data, "The node will try that address.")
     data = ask(options, "peers")
-    lines = [f"{p['device'][8:20]}  {'Connected.' if p['connected'] else p['trouble'] or 'Away.'}" for p in data["peers"]]
+    lines = [
+        f"{p['device'][8:20]}  {'Connected.' if p['connected'] else p['trouble'] or 'Away.'}" for p in data["peers"]
+    ]
     return show(options, data, "\n".join(lines) or "No neighbours yet.")
 
 
@@ -216,9 +218,13 @@ def status(options: Options) -> int:
     data = ask(options, "status")
     if not data["ready"]:
         return show(options, data, f"Nobody has said their name in {data['folder']} yet: commons init NAME")
-    lines = [f"{data['name']}, in {data['folder']}", f"{data['neighbours']} neighbours connected"]
+    lines = [f"{data['name']}, in {data['folder']}", _neighbours(data["neighbours"])]
     lines += [f"{space['name']}: {_space_state(space)}" for space in data["spaces"]]
     return show(options, data, "\n".join(lines))
+
+
+def _neighbours(number: int) -> str:
+    return "1 neighbour connected" if number == 1 else f"{number} neighbours connected"
 
 
 def verify(options: Options) -> int:

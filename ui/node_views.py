@@ -84,7 +84,10 @@ class InviteOffer:
 
 @dataclass(frozen=True, slots=True)
 class WaitingView:
-    """What one knows while one waits to be let in: who is near, and what kept laptops from being reached."""
+    """What one knows while one waits to be let in: who is near, and what kept laptops from being reached.
+
+    ``refusal`` says why the knock was turned away, nearly always empty.
+    """
 
     space_name: str
     space_key: str
@@ -93,6 +96,8 @@ class WaitingView:
     troubles: tuple[str, ...]
     lan_is_on: bool
     ways: tuple[NavItem, ...]
+    refusal: str = ""
+    join_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

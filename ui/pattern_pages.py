@@ -276,6 +276,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
         lambda _: {
             "space": space(),
             "form": FormView("/patterns/import"),
+            "example": "/home/ines/Downloads/archive.zip",
             "progress": ImportProgress(
                 "archive-2025.tar.gz",
                 "running",
@@ -293,6 +294,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
         lambda _: {
             "space": space(),
             "form": FormView("/patterns/import"),
+            "example": "/home/ines/Downloads/archive.zip",
             "progress": ImportProgress("archive-2025.tar.gz", "done", 4188, 4200, 12),
         },
     ),

@@ -16,6 +16,7 @@ from typing import Any
 from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
+from babel.units import format_unit
 from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -35,6 +36,9 @@ DATES_KEPT = 1_024
 JUST_NOW_S = 45
 REGIONS = {"en": "en_GB"}
 """Whose habits of writing dates a language without a region follows: day before month, 24 hours."""
+
+OWN_UNITS = ("ar", "fr")
+"""Languages that write the units of sizes with letters of their own."""
 
 UNITS = (("byte", 1), ("kilobyte", 10**3), ("megabyte", 10**6), ("gigabyte", 10**9))
 
@@ -117,7 +121,10 @@ class Formats:
         ahead_s = max(-FAR_S, min(FAR_S, (time_ms - self._clock_ms()) // 1000))
         if abs(ahead_s) < JUST_NOW_S:
             return self._words.gettext("just now")
-        return format_timedelta(timedelta(seconds=ahead_s), add_direction=True, locale=self.locale, threshold=1.2)
+        threshold = 1.2
+        if abs(ahead_s) < 2 * 60:  # nobody counts 61 seconds
+            ahead_s, threshold = (60 if ahead_s > 0 else -60), 1.0
+        return format_timedelta(timedelta(seconds=ahead_s), add_direction=True, locale=self.locale, threshold=threshold)
 
     def plural_forms(self, singular: str, plural: str) -> str:
         """Return every plural form of a phrase as JSON by CLDR category, for scripts that count on the page.
@@ -139,6 +146,8 @@ class Formats:
         unit, scale = next(((u, s) for u, s in reversed(UNITS) if size_bytes >= s), UNITS[0])
         amount = size_bytes / scale
         shown = round(amount) if amount >= 10 or scale == 1 else round(amount, 1)
+        if self.locale.language in OWN_UNITS:
+            return format_unit(shown, f"digital-{unit}", "short", locale=self.locale)
         short = {"byte": "B", "kilobyte": "kB", "megabyte": "MB", "gigabyte": "GB"}[unit]
         return f"{self.number(shown)}\N{NO-BREAK SPACE}{short}"
 

@@ -34,3 +34,18 @@ def plain(error: str) -> str:
     """Return what an error between laptops means, as a sentence in English."""
     said = error.casefold()
     return next((words for parts, words in _MEANINGS if any(part in said for part in parts)), ELSEWISE)
+
+
+_TURNED_AWAY = (
+    (("withdrawn",), _("This invitation was withdrawn.")),
+    (("used up",), _("This invitation was used up.")),
+    (("expired",), _("This invitation has expired.")),
+    (("waiting", "knock"), _("Others are being let in by this invitation. It may not be enough for all.")),
+)
+
+
+def turned_away(words: str) -> str:
+    """Return why a knock was turned away, in English; a peer's own words are never shown."""
+    said = words.casefold()
+    meant = (meaning for parts, meaning in _TURNED_AWAY if any(part in said for part in parts))
+    return next(meant, _("A laptop of this space turned your knock away."))

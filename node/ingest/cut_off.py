@@ -117,7 +117,7 @@ def _said(facts: Sequence[Fact]) -> list[CutOff]:
     cut = {fact.id for fact in facts}
     later = {**last, **retracted}
     again += [CutOff(fact.id, fact.time, fact.command) for post, fact in later.items() if post not in cut]
-    return sorted(again, key=lambda each: (each.time, each.id))
+    return sorted(again, key=lambda each: each.time)
 
 
 def _post(fact: Fact, edit: Fact | None) -> CutOff:

@@ -232,6 +232,7 @@ class Keeper:
         """Note whose device has to let this node in."""
         self.inviters[space] = inviter
         self.refusals.pop(space, None)  # a later knock was taken
+        self.refusals.pop(space, None)  # a later knock was taken
 
 
 def _fitting(changes: Sequence[Change], most_bytes: int) -> list[Change]:

@@ -91,7 +91,7 @@ async def test_a_second_laptop_knocks_with_the_link_of_the_first(garden: Place, 
 
     async with served(tmp_path / "second") as (second, site), Browser(site) as theirs:
         welcome = await theirs.open("/")
-        asked = await theirs.open(welcome.links["Make this one your second"])
+        asked = await theirs.open(welcome.links["I am on another laptop already"])
         refused = await theirs.send(asked.form("/second"), link="hello")
         waiting = await theirs.send(refused.form("/second"), link=link)
 

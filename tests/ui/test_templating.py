@@ -188,6 +188,8 @@ def test_ages_and_sizes_are_said_in_words() -> None:
     shown = formats("en")
 
     assert shown.ago(NOW_MS - 1000) == "just now"
+    assert shown.ago(NOW_MS - 61_000) == shown.ago(NOW_MS - 119_000) == "1 minute ago"
+    assert shown.ago(NOW_MS + 61_000) == "in 1 minute"
     assert shown.ago(NOW_MS - 120_000) == "2 minutes ago"
     assert shown.ago(NOW_MS + 72 * HOUR_MS) == "in 3 days"
     assert [shown.size(size).replace("\xa0", " ") for size in (0, 999, 1500, 20_000_000)] == [
@@ -196,6 +198,7 @@ def test_ages_and_sizes_are_said_in_words() -> None:
         "1.5 kB",
         "20 MB",
     ]
+    assert formats("ar").size(999) == "999 بايت"
 
 
 def test_every_plural_form_of_a_language_is_handed_to_the_scripts() -> None:

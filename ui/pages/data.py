@@ -67,7 +67,8 @@ async def _show_import(visit: Visit, form: FormView, status: int = 200) -> web.R
         progress = _progress(visit, job)
     elif job is not None and not form.errors:
         form = FormView(form.action, {"path": str(job.wish.path)}, {"path": clean_name(job.error, 400)})
-    context = {"space": await space_head(visit, ""), "form": form, "progress": progress}
+    example = str(Path.home() / "Downloads" / "archive.zip")
+    context = {"space": await space_head(visit, ""), "form": form, "progress": progress, "example": example}
     return await page(visit, "settings", "import.html", context, status)
 
 

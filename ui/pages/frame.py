@@ -141,6 +141,8 @@ async def name_of_device(visit: Visit, device: bytes) -> str:
     if found is None:
         return visit.gettext("a newcomer")
     space, person = found
+    if visit.node.road.is_me(person):
+        return visit.gettext("another laptop of yours")
     return visit.person(person, (await visit.pages.roster(space)).names, space).name
 
 

@@ -15,7 +15,7 @@ from ui.live import PATH as LIVE_PATH
 from ui.node_views import InviteOffer, WaitingView
 from ui.operations import perform
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, space_url, status_of
-from ui.troubles import plain
+from ui.troubles import plain, turned_away
 from ui.views import FormView, NavItem, PersonRef
 
 WELCOME, UNLOCK, BEGIN, JOIN = "/welcome", "/unlock", "/begin", "/join"
@@ -229,6 +229,7 @@ async def join(visit: Visit) -> web.Response:
         check_expiry(ticket, visit.node.clock_ms())
         if sent.get("join"):
             space = await visit.node.join(text)
+            visit.node.keeper.refusals.pop(space.id, None)
             visit.pages.hub.attach()
             return visit.go(space_url(space))
     except NOT_AN_INVITE as error:
@@ -256,6 +257,8 @@ async def waiting(visit: Visit) -> web.Response:
         is_near_inviter=space.id in node.keeper.inviters,
         troubles=tuple(sorted({visit.gettext(plain(one.error)) for one in tried if one.error and not one.connected})),
         lan_is_on=node.config.discovery,
+        refusal=visit.gettext(turned_away(words)) if (words := node.keeper.refusals.get(space.id)) else "",
+        join_url=JOIN,
         ways=tuple(NavItem(clean_name(one.name, 80), space_url(one)) for one in others),
     )
     context = {"waiting": view, "live_url": LIVE_PATH, "connections_url": "/connections", "begin_url": BEGIN}
