@@ -154,10 +154,14 @@ _SHOWN_POSTS = (
     " WHERE post.space = ? ORDER BY change.id"
 )
 _SHOWN_DOCUMENTS = "SELECT id, owner, title, body, edits, time FROM document WHERE space = ? ORDER BY id"
+_ABOUT = (  # what an erased body was about is not known any more once the rows were made anew
+    "SELECT subject, number FROM about JOIN change USING (number) WHERE space = ? AND change.body IS NOT NULL"
+    " ORDER BY subject, number"
+)
 _PARTS = {
     "posts": (_SHOWN_POSTS, "SELECT number, log FROM post WHERE space = ? ORDER BY number"),
     "profiles and pages": (_SHOWN_DOCUMENTS, "SELECT id, number FROM document WHERE space = ? ORDER BY id"),
-    "what is about what": ("SELECT subject, number FROM about WHERE space = ? ORDER BY subject, number",),
+    "what is about what": (_ABOUT,),
     _SEARCH_NAMES["page_search"]: ("SELECT id, title, body FROM page_search WHERE space = ? ORDER BY id",),
 }
 
