@@ -20,6 +20,7 @@ from node.net.ports import Keeper, Link, P
 logger = logging.getLogger(__name__)
 QUIET_S = 0.2
 LONGEST_QUIET_S = 3.0
+LONGEST_PAUSE_S = 60.0
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Running:
     serving: asyncio.Lock = field(default_factory=asyncio.Lock)
     behind: bool = False
     trusted: bool = False
+    level: set[bytes] = field(default_factory=set)
     storing: asyncio.Task[None] | None = None
 
 
@@ -90,6 +92,7 @@ class Syncer(Generic[P]):
                 if not running.trusted and any(channel.opened for channel in running.session.channels.values()):
                     running.trusted = True
                     self._send_soon(running, running.session.tell_peers(self.trusted(link.peer)))
+                    asyncio.get_running_loop().call_later(QUIET_S, self._look_until_level, running, QUIET_S)
         except (BadSignature, Malformed) as error:
             raise ProtocolError(str(error)) from error
         finally:
@@ -142,6 +145,11 @@ class Syncer(Generic[P]):
             self._send_soon(running, effects)
         return bool(effects)
 
+    def coming(self, space: bytes) -> dict[bytes, int]:
+        """Return how far the logs go that are being fetched from peers, by author."""
+        parts = (running.session.coming(space) for running in self.running.values())
+        return {author: seq for part in parts for author, seq in part.items()}  # a log is fetched from one peer alone
+
     async def look_again(self, space: bytes, but: bytes | None = None) -> None:
         """Compare roots with every peer once more, as soon as this space is quiet.
 
@@ -163,6 +171,17 @@ class Syncer(Generic[P]):
         for running in list(self.running.values()):
             if running.link.peer != look.but:
                 self._send_soon(running, running.session.look_again(space))
+
+    def _look_until_level(self, running: Running, pause_s: float) -> None:
+        """Compare with a new peer until both held the same once: what was pushed meanwhile may have hidden it."""
+        if self.running.get(running.link.peer) is not running:
+            return
+        behind = [space for space in running.session.channels if space not in running.level]
+        for space in behind:
+            self._send_soon(running, running.session.look_again(space))
+        if behind:
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            asyncio.get_running_loop().call_later(pause_s, self._look_until_level, running, pause_s)
 
     async def law_changed(self, space: bytes) -> None:
         """Let every session look again at who belongs."""
@@ -238,7 +257,7 @@ class Syncer(Generic[P]):
             if isinstance(answer, e.Send):
                 await running.link.send(answer.frame)
             else:
-                self._note(answer, running.session.peer)
+                self._note(running, answer)
 
     async def _store(self, running: Running, effect: e.Deliver, prepared: P) -> list[e.Effect]:
         session = running.session
@@ -269,7 +288,7 @@ class Syncer(Generic[P]):
             case e.DeliverBlob() | e.LoadBlob():
                 return await self._pass_file(running, effect)
             case _:
-                self._note(effect, session.peer)
+                self._note(running, effect)
         return []
 
     async def _pass_file(self, running: Running, effect: e.DeliverBlob | e.LoadBlob) -> list[e.Effect]:
@@ -298,14 +317,16 @@ class Syncer(Generic[P]):
             for running in list(self.running.values()):
                 self._send_soon(running, running.session.proof(space, *found))
 
-    def _note(self, effect: e.Effect, peer: bytes) -> None:
+    def _note(self, running: Running, effect: e.Effect) -> None:
         """Hand on what was learnt of a peer."""
+        peer = running.session.peer
         match effect:
             case e.Reached(space, seq):
                 self.keeper.reached(space, peer, seq)
             case e.Learn(addresses):
                 self.learnt(addresses)
             case e.InSync(space):
+                running.level.add(space)
                 self.keeper.in_sync(space, peer)
             case e.TurnedAway(space, words):
                 self.keeper.turned_away(space, words)
