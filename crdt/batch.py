@@ -82,26 +82,29 @@ def encode_batch(changes: Sequence[Change], erasers: Mapping[bytes, Change] | No
     epochs: dict[bytes, int] = {}
     index: dict[bytes, int] = {}
     rows: list[list[Any]] = []
-    who, classes, epoch_of = bytearray(), bytearray(), bytearray()
+    classes, epoch_of = bytearray(), bytearray()
+    who: list[int] = []
     times: list[int] = []
     deps: list[Any] = []
     last_time = 0
-    for position, change in enumerate(changes):
-        header = change.header
-        if header.author not in logs:
-            logs[header.author] = len(logs)
-            rows.append([header.author, header.seq, header.prev])
-        who += logs[header.author].to_bytes(2, "big")
+    for position, (id_, _, header, _) in enumerate(changes):
+        author = header.author
+        number = logs.get(author)
+        if number is None:
+            number = logs[author] = len(logs)
+            rows.append([author, header.seq, header.prev])
+        who.append(number)
         classes.append(header.klass if header.space else header.klass | _FOUNDING)
         epoch_of.append(epochs.setdefault(header.epoch, len(epochs)))
         times.append(header.time - last_time)
         last_time = header.time
         deps.append(_encode_deps(header.deps, index, position))
-        index[change.id] = position
+        index[id_] = position
     signatures = b"".join(change.signature for change in changes)
     bodies = [_encode_stored(change, erasers or {}) for change in changes]
+    whose = struct.pack(f">{len(who)}H", *who)
     columns = Columns(
-        VERSION, rows, bytes(who), signatures, times, bytes(classes), list(epochs), bytes(epoch_of), deps, bodies
+        VERSION, rows, whose, signatures, times, bytes(classes), list(epochs), bytes(epoch_of), deps, bodies
     )
     packed: bytes = _pack(columns)
     return packed

@@ -25,6 +25,7 @@ SELECT number, depth, past FROM change WHERE class < 2 AND +log IN (SELECT no FR
 """
 """The plus keeps SQLite from looking through whole logs instead of the index of the law, which is short."""
 
+_new = tuple.__new__  # as in crdt.batch
 _SELECT = "SELECT number, log, seq, id, signature, time, class, secret, deps, body, depth FROM change"
 
 
@@ -126,6 +127,11 @@ def _pack_deps(distances: tuple[int, ...]) -> bytes:
     return packed
 
 
+@lru_cache(maxsize=1024)
+def _read_deps(packed: bytes) -> tuple[int, ...]:
+    return tuple(msgpack.unpackb(packed)) if packed else ()
+
+
 def write_erased(connection: sqlite3.Connection, change: Change, number: int, eraser: Change) -> bool:
     """Keep what is left of an erased body: its hash and size, and the change that erased it.
 
@@ -202,13 +208,21 @@ def number_of(connection: sqlite3.Connection, id_: bytes) -> int | None:
 
 def read_changes(connection: sqlite3.Connection, index: SpaceIndex, numbers: Sequence[int]) -> list[Stored]:
     """Return changes by number, ascending."""
+    rows = _read_rows(connection, numbers)
+    ids = _ids_of_parents(connection, rows)
+    return [_new(Stored, (_as_change(connection, index, row, ids), row[0], row[10])) for row in rows]
+
+
+def _read_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[tuple[Any, ...]]:
+    if numbers and list(numbers) == list(range(numbers[0], numbers[0] + len(numbers))):  # what a newcomer wants
+        ends = (numbers[0], numbers[-1])
+        return connection.execute(f"{_SELECT} WHERE number BETWEEN ? AND ? ORDER BY number", ends).fetchall()
     rows: list[tuple[Any, ...]] = []
     for start in range(0, len(numbers), 500):
         part = numbers[start : start + 500]
         marks = ",".join("?" * len(part))
         rows += connection.execute(f"{_SELECT} WHERE number IN ({marks}) ORDER BY number", part).fetchall()
-    ids = _ids_of_parents(connection, rows)
-    return [Stored(_as_change(connection, index, row, ids), row[0], row[10]) for row in rows]
+    return rows
 
 
 def scan_changes(connection: sqlite3.Connection, index: SpaceIndex, size: int = 500) -> Iterator[list[Stored]]:
@@ -239,7 +253,7 @@ def _ids_of_parents(
         if row[2] > 1 and place not in ids:
             query = "SELECT id FROM change WHERE log = ? AND seq = ?"
             ids[place] = connection.execute(query, place).fetchone()[0]
-        for distance in msgpack.unpackb(row[8]) if row[8] else ():
+        for distance in _read_deps(row[8]):
             number = row[0] - distance
             if number not in ids:
                 ids[number] = connection.execute("SELECT id FROM change WHERE number = ?", (number,)).fetchone()[0]
@@ -250,28 +264,21 @@ def _as_change(
     connection: sqlite3.Connection, index: SpaceIndex, row: tuple[Any, ...], ids: Mapping[int | tuple[int, int], bytes]
 ) -> Change:
     number, log, seq, id_, signature, time, klass, secret, deps, body, _ = row
-    distances = msgpack.unpackb(deps) if deps else ()
     if body is None:
         body_hash, size = connection.execute(
             "SELECT body_hash, body_size FROM erased WHERE number = ?", (number,)
         ).fetchone()
     else:
         body_hash, size = digest(body), len(body)
-    header = Header(
-        b"" if id_ == index.id else index.id,
-        index.authors[log],
-        seq,
-        ids[log, seq - 1] if seq > 1 else b"",
-        tuple(ids[number - distance] for distance in distances),
-        time,
-        klass,
-        index.names[secret],
-        body_hash,
-        size,
-    )
+    space = b"" if id_ == index.id else index.id
+    prev = ids[log, seq - 1] if seq > 1 else b""
+    names = tuple([ids[number - distance] for distance in _read_deps(deps)])
+    header = _new(
+        Header, (space, index.authors[log], seq, prev, names, time, klass, index.names[secret], body_hash, size)
+    )  # fmt: skip
     if log in index.forked and seq > index.forked[log]:
         header = header._replace(prev=_prev_of(connection, header, log, (id_, signature)))
-    return Change(id_, signature, header, body)
+    return _new(Change, (id_, signature, header, body))
 
 
 def id_of(change: Change) -> bytes:
