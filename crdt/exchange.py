@@ -203,6 +203,13 @@ class Exchange:
         request = self._new_request(channel)
         return [Send(m.encode(m.WANT, channel.number, request, wanted))]
 
+    def coming(self, space: bytes) -> dict[bytes, int]:
+        """Return how far the logs go that are being fetched from the peer, by author, as it says."""
+        channel = self.channels.get(space)
+        if channel is None or not channel.wanted:
+            return {}
+        return {author: channel.peer_seqs.get(author, 0) for author in channel.fetching}
+
     # -- wanting --------------------------------------------------------------------------------------------------
 
     def _want(self, channel: Channel, ranges: Iterable[tuple[bytes, int, int]]) -> list[Effect]:

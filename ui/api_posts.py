@@ -32,8 +32,8 @@ def space_of(node: Node, line: PostLine) -> Space:
 
 
 def reached(node: Node, line: PostLine) -> int:
-    """Return how many neighbours hold one of this device's own posts."""
-    return node.keeper.reached_by(space_of(node, line).id, line.device, line.seq)
+    """Return how many neighbours are known to hold a post."""
+    return node.keeper.reached_by(space_of(node, line).id, line.device, line.seq, line.number)
 
 
 async def lines_data(node: Node, lines: list[PostLine]) -> list[Data]:

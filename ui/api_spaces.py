@@ -41,6 +41,7 @@ def space_data(node: Node, space: Space) -> Data:
     """Return a space as the API shows it."""
     members = space.law.members()
     inviter = node.keeper.inviters.get(space.id)
+    arriving = node.keeper.arriving(space.id)
     return {
         "id": space.id.hex(),
         "name": space.name,
@@ -48,6 +49,7 @@ def space_data(node: Node, space: Space) -> Data:
         "members": len(members),
         "changes": space.history.size,
         "digest": space.history.root().hex(),
+        "arriving": arriving._asdict() if arriving is not None else None,
         "turned_away": node.keeper.refusals.get(space.id) if space.state == "waiting" else None,
         "waiting_for": to_did(inviter) if inviter and space.state == "waiting" else None,
     }

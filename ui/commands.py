@@ -143,7 +143,9 @@ def _space_state(space: Data) -> str:
     if space["state"] == "waiting":
         return f"not let in: {space['turned_away']}" if space["turned_away"] else "waiting to be let in"
     people = "1 person" if space["members"] == 1 else f"{space['members']} people"
-    return f"{people}, {space['changes']} changes, digest {space['digest']}"
+    words = f"{people}, {space['changes']} changes, digest {space['digest']}"
+    arriving = space["arriving"]
+    return f"{words}; {arriving['here']:,} of about {arriving['whole']:,} have arrived" if arriving else words
 
 
 def invite(options: Options) -> int:

@@ -22,6 +22,7 @@ from crdt.change import EDIT, LAW, TALK
 from crdt.history import Accepted
 from identity.errors import StoreError
 from node.domain.posts import EditPost, ImportPost, RetractPost, WritePost
+from node.ingest.keeper import Arriving
 from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import queries
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 15.0
 REACH_TICK_S = 0.5
+ARRIVING_TICK_S = 1.0
 MAX_QUEUED = 256
 MAX_STREAMS = 64
 MAX_REMEMBERED = 512
@@ -107,7 +109,7 @@ class Hub:
         self._waiting: dict[int, WritePost] = {}
         self._attached = False
         self._reach: dict[tuple[bytes, bytes], int] = {}
-        self._ticker: asyncio.Task[None] | None = None
+        self._tickers: list[asyncio.Task[None]] = []
         self._telling: set[asyncio.Task[None]] = set()
 
     def attach(self) -> None:
@@ -119,7 +121,11 @@ class Hub:
         self.node.road.heard.append(self._count)
         self.node.neighbours.changed = self.neighbours_changed
         self._reach = dict(self.node.keeper.reach)
-        self._ticker = asyncio.get_running_loop().create_task(self._watch_reach(), name="reach")
+        loop = asyncio.get_running_loop()
+        self._tickers = [
+            loop.create_task(self._watch_reach(), name="reach"),
+            loop.create_task(self._watch_arriving(), name="arriving"),
+        ]
 
     @property
     def is_heard(self) -> bool:
@@ -128,7 +134,7 @@ class Hub:
 
     async def close(self) -> None:
         """End every stream."""
-        ending = [*self._telling, *([self._ticker] if self._ticker is not None else [])]
+        ending = [*self._telling, *self._tickers]
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
@@ -187,6 +193,7 @@ class Hub:
         task = asyncio.get_running_loop().create_task(run(), name="telling")
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
+        task.add_done_callback(lambda _: work.close())  # it may have been cancelled before it began
 
     def _tell_talk(self, space: Space, entry: Accepted) -> None:
         command = space.open(entry.change).command
@@ -221,6 +228,21 @@ class Hub:
             self._reach = dict(now)
             for (space, _), (before, after) in grown.items():
                 await self._tell_reach(space, max(before, after - MAX_TOLD), after)
+
+    async def _watch_arriving(self) -> None:
+        """Tell how much of a space has come while much of it is on its way; looked at only while somebody looks."""
+        told: dict[bytes, Arriving] = {}
+        while True:
+            await asyncio.sleep(ARRIVING_TICK_S)
+            if not self._streams:
+                continue
+            arriving = ((space, self.node.keeper.arriving(id_)) for id_, space in self.node.road.spaces.items())
+            now = {space.id: one for space, one in arriving if one is not None}
+            changed = [id_ for id_ in {**told, **now} if told.get(id_) != now.get(id_)]
+            told = now
+            for id_ in changed:
+                if id_ in self.node.road.spaces:
+                    self.tell(place=space_place(self.node.road.spaces[id_]), kind="part")
 
     async def _tell_reach(self, space: bytes, before: int, after: int) -> None:
         held = self.node.road.spaces[space]

@@ -127,8 +127,8 @@ MY_ACTIONS = PostActions(THREAD, "/patterns/edit", "/patterns/retract", "/patter
 def post(now: int, age_ms: int, author: PersonRef, text: str, **more: Any) -> PostView:
     """Return one made-up post; what it may be besides is given by name, its id too."""
     actions = MY_ACTIONS if author.is_me else PostActions(THREAD)
-    base = PostView("", author, now - age_ms, rendered(text), THREAD, actions=actions, is_mine=author.is_me)
-    return replace(base, **more)
+    base = PostView("", author, now - age_ms, rendered(text), THREAD, actions=actions)
+    return replace(base, is_mine=author.is_me, is_from_here=author.is_me, **more)
 
 
 def posts(now: int) -> tuple[PostView, ...]:
@@ -217,6 +217,7 @@ def thread(now: int) -> ThreadView:
             id=f"reply-{place}",
             author=author,
             is_mine=author.is_me,
+            is_from_here=author.is_me,
             time_ms=now - minutes * MINUTE_MS,
             depth=depth,
             text_html=rendered(text),

@@ -30,7 +30,7 @@ from ui.pattern_examples import (
     thread,
 )
 from ui.templating import qr_drawing
-from ui.views import ErrorView, FeedView, FormView, NavItem, Notice, RevisionView
+from ui.views import ArrivingView, ErrorView, FeedView, FormView, NavItem, Notice, RevisionView
 
 Context = Callable[[int], dict[str, Any]]
 
@@ -97,6 +97,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "feed": feed(now),
             "here": people(now)[:2],
             "arrived": (("Posts since yesterday", 14), ("New people", 1)),
+            "arriving": ArrivingView(1_240, 5_000),
         },
     ),
     "feed_empty": (
@@ -108,6 +109,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "feed": FeedView("example", "", ()),
             "here": (),
             "arrived": (),
+            "arriving": None,
             "frame": frame(
                 "feed", Notice("done", "Community garden is founded. Say hello, or invite the first neighbour.")
             ),

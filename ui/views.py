@@ -174,8 +174,9 @@ class PostView:
     """A post or a reply as one reader sees it.
 
     ``sending`` is "waiting" within the ten seconds of undo (``undo_seconds`` are left), "sending" once signed and
-    not yet with any neighbour, then "shared" with ``reached`` neighbours known to hold it. ``depth`` counts from
-    0 for the thread's first post. ``why`` says why a ranked item is shown; empty in lists by time.
+    not yet with any neighbour, then "shared" with ``reached`` neighbours known to hold it; ``is_from_here`` says that
+    this device signed it, so that none means something. ``depth`` counts from 0 for the thread's first post. ``why``
+    says why a ranked item is shown; empty in lists by time.
     """
 
     id: str
@@ -186,6 +187,7 @@ class PostView:
     reply_count: int = 0
     depth: int = 0
     reached: int = 0
+    is_from_here: bool = False
     sending: Sending = "shared"
     undo_seconds: int = 0
     is_new: bool = False
@@ -198,6 +200,14 @@ class PostView:
     why: str = ""
     actions: PostActions = PostActions()
     media: tuple[MediaView, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ArrivingView:
+    """How many changes of a space are here while more of it arrives, and of about how many."""
+
+    here: int
+    whole: int
 
 
 @dataclass(frozen=True, slots=True)

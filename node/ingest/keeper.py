@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from crdt.batch import MAX_BATCH_BYTES, MAX_BATCH_CHANGES, decode_batch, encode_batch, unbroken
 from crdt.change import ID_BYTES, LAW, Change, verify_change
@@ -28,7 +28,15 @@ PORTION_CHANGES = 768
 PORTION_BYTES = 448 * 1024
 MAX_PUSHED = 64
 MAX_PUSHED_BYTES = 512 * 1024
+MUCH = 100
 BUSY_TICKET = "As many as this invitation is for have knocked already."
+
+
+class Arriving(NamedTuple):
+    """How many changes of a space are here, and of how many in all, about."""
+
+    here: int
+    whole: int
 
 
 class Keeper:
@@ -38,6 +46,8 @@ class Keeper:
         self.road = road
         self.syncer: Syncer[Arrival] | None = None
         self.reach: dict[tuple[bytes, bytes], int] = {}
+        self.same_until: dict[tuple[bytes, bytes], int] = {}
+        self.shown: dict[tuple[bytes, bytes], dict[bytes, int]] = {}
         self.met: dict[bytes, float] = {}
         self.in_sync_spaces: set[bytes] = set()
         self.inviters: dict[bytes, bytes] = {}
@@ -75,9 +85,11 @@ class Keeper:
         shown = {change.header.author: change.header.seq for change in batch.changes}
         recent = self.spaces[space].recent
         if all(change.id in recent for change in batch.changes):  # most pushes: other neighbours were faster
+            self._note_shown(space, peer, shown)
             return Stored(shown, ())
         before = dict(self.spaces[space].law.forked)
         outcome = await self.road.receive(self.spaces[space], prepared, peer)
+        self._note_shown(space, peer, shown)
         forked = self.spaces[space].law.forked
         proven = [author for author in forked if forked[author] != before.get(author)]
         return Stored(shown, outcome.gaps, outcome.branches, proven)
@@ -193,11 +205,31 @@ class Keeper:
         key = (space, peer)
         self.reach[key] = max(seq, self.reach.get(key, 0))
 
-    def reached_by(self, space: bytes, device: bytes, seq: int) -> int:
-        """Return how many neighbours hold this device's own log up to a sequence number; 0 for other devices."""
-        if device != self.road.device.public:
-            return 0
-        return sum(held >= seq for (where, _), held in self.reach.items() if where == space)
+    def reached_by(self, space: bytes, device: bytes, seq: int, number: int = 0) -> int:
+        """Return how many neighbours are known to hold a change, by its place in a log and its number in the store.
+
+        Of this device's own log every neighbour tells how far they hold it. What others wrote is with whoever sent it,
+        and with whoever held the same as this node since it came; of the time before this start nothing is known.
+        """
+        if device == self.road.device.public:
+            return sum(held >= seq for (where, _), held in self.reach.items() if where == space)
+        same = {peer for (where, peer), until in self.same_until.items() if where == space and until >= number > 0}
+        sent = {peer for (where, peer), seqs in self.shown.items() if where == space and seqs.get(device, 0) >= seq}
+        return len(same | sent)
+
+    def _note_shown(self, space: bytes, peer: bytes, seqs: Mapping[bytes, int]) -> None:
+        """Note how far a peer holds others' logs: it sent them."""
+        known = self.shown.setdefault((space, peer), {})
+        for author, seq in seqs.items():
+            known[author] = max(seq, known.get(author, 0))
+
+    def arriving(self, space: bytes) -> Arriving | None:
+        """Return how much of a space is here, while much more of it is on its way."""
+        history = self.spaces[space].history
+        coming = self.syncer.coming(space) if self.syncer is not None else {}
+        held = {author: history.logs[author].seq for author in coming if author in history.logs}
+        missing = sum(max(0, seq - held.get(author, 0)) for author, seq in coming.items())
+        return Arriving(history.size, history.size + missing) if missing >= MUCH else None
 
     async def load_reach(self) -> None:
         """Read how far own posts had travelled before."""
@@ -218,6 +250,9 @@ class Keeper:
         """Note that a peer holds the same as this node: its own log too."""
         self.met[peer] = time.time()
         self.in_sync_spaces.add(space)
+        tips = self.spaces[space].history.tips.values()
+        self.same_until[space, peer] = max((tip.number for tip in tips), default=0)
+        self.shown.pop((space, peer), None)
         if self.syncer is not None:
             self.files.look(self.spaces[space], self.syncer)
         log = self.spaces[space].history.logs.get(self.road.device.public)
@@ -231,7 +266,6 @@ class Keeper:
     def waiting(self, space: bytes, inviter: bytes) -> None:
         """Note whose device has to let this node in."""
         self.inviters[space] = inviter
-        self.refusals.pop(space, None)  # a later knock was taken
         self.refusals.pop(space, None)  # a later knock was taken
 
 

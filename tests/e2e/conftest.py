@@ -123,7 +123,8 @@ class Site:
         writing = composer({} if is_shared or not text else {"text": "There is nothing written yet."})
         writing = replace(writing, form=replace(writing.form, action="/feed"), is_shared=is_shared)
         listed = replace(feed(NOW_MS), fragment_url="/fragment/{id}")
-        return self._page(request, "feed.html", {"composer": writing, "feed": listed, "here": (), "arrived": ()})
+        around = {"here": (), "arrived": (), "arriving": None}
+        return self._page(request, "feed.html", {"composer": writing, "feed": listed} | around)
 
     async def _talk(self, request: web.Request) -> web.Response:
         return self._page(request, "thread.html", {"thread": replace(thread(NOW_MS), fragment_url="/fragment/{id}")})

@@ -96,6 +96,7 @@ def test_what_people_write_is_escaped_wherever_it_stands(templates: Templates) -
         "composer": PAGES["feed"][2](NOW_MS)["composer"],
         "here": (),
         "arrived": ((HOSTILE, 1),),
+        "arriving": None,
     }
 
     html = templates.render("feed.html", "en", context)

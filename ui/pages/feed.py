@@ -16,7 +16,7 @@ from ui.guards import attachment_headers
 from ui.live import feed_place
 from ui.operations import as_id
 from ui.pages.frame import page, space_head
-from ui.pages.rows import composer, place_of, post_view, waiting_posts, waiting_view
+from ui.pages.rows import composer, place_of, post_view, waiting_posts, waiting_view, what_arrives
 from ui.pages.visit import NOT_DONE, Book, Seen, Visit, status_of
 from ui.views import FeedView, PersonRef, PersonView, PostView
 
@@ -93,6 +93,7 @@ async def show_feed(visit: Visit, typed: str | None = None, error: CommonsError 
         "feed": view,
         "here": await who_is_here(visit),
         "arrived": await what_arrived(visit),
+        "arriving": what_arrives(visit),
     }
     return await page(visit, "feed", "feed.html", context, status_of(error))
 

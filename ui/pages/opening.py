@@ -14,6 +14,7 @@ from node.ingest import writing
 from ui.live import PATH as LIVE_PATH
 from ui.node_views import InviteOffer, WaitingView
 from ui.operations import perform
+from ui.pages.rows import what_arrives
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, space_url, status_of
 from ui.troubles import plain, turned_away
 from ui.views import FormView, NavItem, PersonRef
@@ -261,5 +262,6 @@ async def waiting(visit: Visit) -> web.Response:
         join_url=JOIN,
         ways=tuple(NavItem(clean_name(one.name, 80), space_url(one)) for one in others),
     )
-    context = {"waiting": view, "live_url": LIVE_PATH, "connections_url": "/connections", "begin_url": BEGIN}
+    links = {"live_url": LIVE_PATH, "connections_url": "/connections", "begin_url": BEGIN}
+    context = {"waiting": view, "arriving": what_arrives(visit), **links}
     return visit.render("waiting.html", context)

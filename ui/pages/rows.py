@@ -18,7 +18,7 @@ from ui.live import thread_place
 from ui.markup import rendered, tame
 from ui.pages.reading import Place
 from ui.pages.visit import Visit, clean_name, sentence
-from ui.views import ComposerView, FormView, ImportedFrom, MediaView, PersonRef, PostActions, PostView
+from ui.views import ArrivingView, ComposerView, FormView, ImportedFrom, MediaView, PersonRef, PostActions, PostView
 
 CLOCK_SLACK_MS = 2 * 60 * 1000
 MAX_DEPTH = 50
@@ -63,7 +63,8 @@ def post_view(visit: Visit, line: PostLine, read_until: int | None = None, depth
         thread_url=post_url(visit, line),
         reply_count=line.replies,
         depth=depth,
-        reached=node.keeper.reached_by(space.id, line.device, line.seq),
+        reached=node.keeper.reached_by(space.id, line.device, line.seq, line.number),
+        is_from_here=line.device == node.road.device.public,
         is_new=read_until is not None and line.number > read_until and not is_mine and not imported,
         is_mine=is_mine,
         edited_ms=line.edited,
@@ -154,3 +155,9 @@ async def composer(
         is_shared=told.shared == place,
         has_returned=bool(returned and typed is None),
     )
+
+
+def what_arrives(visit: Visit) -> ArrivingView | None:
+    """Return how far the rest of the space has come that is on its way to this laptop."""
+    arriving = visit.node.keeper.arriving(visit.here.id)
+    return ArrivingView(*arriving) if arriving is not None else None
