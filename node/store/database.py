@@ -163,6 +163,7 @@ def prepare(connection: sqlite3.Connection) -> None:
             raise StoreError("a newer version of commons wrote this folder; update commons to open it")
         connection.execute("PRAGMA journal_mode=WAL")
         tune(connection)
+        connection.execute("PRAGMA cache_size=-4096")  # writing in order needs few pages at hand
         if version == 0:
             connection.executescript(f"BEGIN; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
         else:
