@@ -293,7 +293,13 @@ class Exchange:
         return effects
 
     def _on_push(self, channel: Channel, data: bytes) -> list[Effect]:
-        return [Deliver(channel.space, data, None)] if channel.view.is_open() else []
+        """Take in what is new; a newcomer rather asks for all there is: their admission may be among it."""
+        if channel.view.is_open():
+            return [Deliver(channel.space, data, None)]
+        if channel.wanted:
+            channel.told_root = None  # compare once more when what is on its way is here
+            return []
+        return self._ask(channel)
 
     def loaded(self, request: int, data: bytes | None, *, done: bool) -> list[Effect]:
         """Send a portion that was loaded; `data` is None when there was nothing."""

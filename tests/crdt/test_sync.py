@@ -102,6 +102,23 @@ def test_a_knock_at_a_node_that_waits_itself_is_kept_until_it_was_let_in() -> No
     assert [each for each in one.seen if isinstance(each, e.DeliverKnock)] == [e.DeliverKnock(SPACE, b"theirs")]
 
 
+def test_an_admission_that_is_pushed_after_both_were_level_reaches_the_newcomer() -> None:
+    mine, theirs = View({ADA}), View(set(), opened=False)
+    theirs.knock = b"a knock"
+    one, two = pair(mine, theirs)
+    talk(one, two)
+    mine.members.add(BEN)
+    one.carry_out(one.session.law_changed(SPACE))  # the law lets them in before the admission is stored
+    talk(one, two)
+
+    admission = filled("Ada", each=1)
+    mine.take(admission)
+    one.carry_out(one.session.new_changes(News(SPACE, {admission[0].header.author: 1}, encode_batch(admission), False)))
+    talk(one, two)
+
+    assert theirs.history.root() == mine.history.root()
+
+
 def test_a_member_asks_a_newcomer_it_has_not_heard_of_in_a_large_space_too() -> None:
     changes = filled(*(f"author {index}" for index in range(100)), each=1)
     mine, theirs = View({ADA}), View({ADA, BEN})
