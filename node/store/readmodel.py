@@ -44,6 +44,8 @@ DROP TABLE IF EXISTS search; DROP TABLE IF EXISTS page_search; DROP TABLE IF EXI
 DROP TABLE IF EXISTS document; DELETE FROM about;
 """
 _POST_COLUMNS = Post._fields
+_MANY = 32
+_FIND_RANGE = "INSERT INTO search(rowid, text) SELECT number, text FROM post WHERE number BETWEEN ? AND ?"
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
@@ -81,7 +83,17 @@ def _renew_searches(connection: sqlite3.Connection) -> None:
 def add_posts(connection: sqlite3.Connection, rows: Sequence[Post]) -> None:
     """Add rows that are not there yet."""
     insert_many(connection, "post", _POST_COLUMNS, rows)
-    insert_many(connection, "search", ("rowid", "text"), [(row.number, row.text) for row in rows])
+    numbers = [row.number for row in rows]
+    if len(rows) >= _MANY and _are_alone(connection, min(numbers), max(numbers), len(rows)):
+        connection.execute(_FIND_RANGE, (min(numbers), max(numbers)))
+    else:
+        insert_many(connection, "search", ("rowid", "text"), [(row.number, row.text) for row in rows])
+
+
+def _are_alone(connection: sqlite3.Connection, first: int, last: int, count: int) -> bool:
+    """Tell whether there are so many posts with these numbers: what was just added, and no other."""
+    found = connection.execute("SELECT count(*) FROM post WHERE number BETWEEN ? AND ?", (first, last)).fetchone()
+    return bool(found[0] == count)
 
 
 def replace_posts(connection: sqlite3.Connection, rows: Iterable[Post]) -> None:
