@@ -9,7 +9,7 @@ from node.store import readmodel
 from node.store.bulk import insert_many
 from node.store.database import FILE_NAME, prepare, tune
 
-_BATCH = 800
+_BATCH = 768
 _CHANGE = ("number", "log", "seq", "id", "signature", "time", "class", "secret", "depth", "past", "deps", "body")
 _POST = ("number", "space", "log", "time", "text", "edited", "versions", "retracted")
 _COMMIT_TABLE = "CREATE TABLE IF NOT EXISTS post(id INTEGER PRIMARY KEY, raw BLOB)"
@@ -30,21 +30,20 @@ def write_rows(path: Path, texts: list[str], authors: int, sealed_bytes: int) ->
     readmodel.create_tables(connection)
     bodies = os.urandom(sealed_bytes + len(texts))
     ids = os.urandom(32 * len(texts))
-    changes, posts, words = [], [], []
+    changes, posts = [], []
     for i, text in enumerate(texts):
         number, log, time_ms = i + 1, i % authors + 1, 1_760_000_000_000 + i * 61
         id_ = ids[32 * i : 32 * i + 32]
         body = bodies[i : i + sealed_bytes]
         changes.append((number, log, i // authors + 1, id_, id_ + id_, time_ms, 2, 2, number, 1, b"\x91\x01", body))
         posts.append((number, 1, log, time_ms, text, None, 1, 0))
-        words.append((number, text))
     began = time.perf_counter()
     for start in range(0, len(texts), _BATCH):
         part = slice(start, start + _BATCH)
         connection.execute("BEGIN IMMEDIATE")
         insert_many(connection, "change", _CHANGE, changes[part])
         insert_many(connection, "post", _POST, posts[part])
-        insert_many(connection, "search", ("rowid", "text"), words[part])
+        connection.execute(readmodel.FIND_RANGE, (start + 1, start + _BATCH))
         connection.execute("COMMIT")
     took = time.perf_counter() - began
     connection.close()

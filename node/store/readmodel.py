@@ -45,7 +45,7 @@ DROP TABLE IF EXISTS document; DELETE FROM about;
 """
 _POST_COLUMNS = Post._fields
 _MANY = 32
-_FIND_RANGE = "INSERT INTO search(rowid, text) SELECT number, text FROM post WHERE number BETWEEN ? AND ?"
+FIND_RANGE = "INSERT INTO search(rowid, text) SELECT number, text FROM post WHERE number BETWEEN ? AND ?"
 
 
 def create_tables(connection: sqlite3.Connection) -> None:
@@ -85,7 +85,7 @@ def add_posts(connection: sqlite3.Connection, rows: Sequence[Post]) -> None:
     insert_many(connection, "post", _POST_COLUMNS, rows)
     numbers = [row.number for row in rows]
     if len(rows) >= _MANY and _are_alone(connection, min(numbers), max(numbers), len(rows)):
-        connection.execute(_FIND_RANGE, (min(numbers), max(numbers)))
+        connection.execute(FIND_RANGE, (min(numbers), max(numbers)))
     else:
         insert_many(connection, "search", ("rowid", "text"), [(row.number, row.text) for row in rows])
 
