@@ -110,6 +110,12 @@ class Host:
         Raises:
             NetworkError: if an address is taken or not ours.
         """
+        try:
+            await self._run(listen)
+        finally:
+            self._pubsub.seen_messages.stop()  # a thread of libp2p's that nothing else would end
+
+    async def _run(self, listen: Sequence[Address]) -> None:
         self._token, self._scope = trio.lowlevel.current_trio_token(), trio.CancelScope()
         listeners = await _listen(listen)
         bound = [listener.socket.getsockname()[:2] for listener in listeners]
