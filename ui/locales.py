@@ -6,12 +6,14 @@ from io import BytesIO
 from pathlib import Path
 
 from babel import Locale
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 
 FOLDER = Path(__file__).parent / "locale"
 DOMAIN = "commons"
 SOURCE_LANGUAGE = "en"
+PLURALS = {
+    "ar": "nplurals=6; plural=(n==0 ? 0 : n==1 ? 1 : n==2 ? 2 : n%100>=3 && n%100<=10 ? 3 : n%100>=11 ? 4 : 5)",
+}
+"""Plural rules of which babel has others than the CLDR: from 11 to 99 Arabic has a form of its own."""
 
 
 def catalogue_path(language: str) -> Path:
@@ -35,8 +37,15 @@ def choose_language(accept_language: str, wish: str = "") -> str:
 @lru_cache
 def translations(language: str) -> gettext.NullTranslations:
     """Return a language's words; what is not translated yet stays in the source language."""
+    if language == SOURCE_LANGUAGE:
+        return gettext.NullTranslations()
+    from babel.messages.mofile import write_mo  # the source language starts without them
+    from babel.messages.pofile import read_po
+
     with catalogue_path(language).open("rb") as file:
         catalogue = read_po(file, locale=language, domain=DOMAIN)
+    if language in PLURALS:
+        catalogue.mime_headers = [("Plural-Forms", PLURALS[language])]
     compiled = BytesIO()
     write_mo(compiled, catalogue)
     compiled.seek(0)

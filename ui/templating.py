@@ -24,6 +24,7 @@ from ui.assets import Assets
 from ui.locales import direction, translations
 from ui.markup import excerpt, rendered
 from ui.quilt import quilt, strip
+from ui.refusals import told
 
 FOLDER = Path(__file__).parent / "templates"
 WEB_ADDRESS = re.compile(r"https?://[^\s\x00-\x1f]+\Z", re.IGNORECASE)
@@ -34,7 +35,7 @@ DATES_KEPT = 1_024
 """So many spelled-out dates are kept for each language: those of the pages that are open, and more."""
 
 JUST_NOW_S = 45
-REGIONS = {"en": "en_GB"}
+REGIONS = {"en": "en_GB", "pt": "pt_PT"}
 """Whose habits of writing dates a language without a region follows: day before month, 24 hours."""
 
 OWN_UNITS = ("ar", "fr")
@@ -242,6 +243,7 @@ def make_environment(
             "markdown": rendered,
             "excerpt": excerpt,
             "web_address": web_address,
+            "told": partial(told, translations=words),
         }
     )
     environment.globals.update(

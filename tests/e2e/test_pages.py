@@ -159,7 +159,7 @@ def test_first_open_in_under_two_minutes_with_every_step_accessible(
     page.get_by_label("Your name", exact=True).fill("Inês")
     page.get_by_role("button", name="Go on").click()
     page.get_by_label("What is it called?").fill("Garden")
-    page.get_by_role("button", name="Found it").click()
+    page.get_by_role("button", name="Found the space").click()
     page.get_by_role("textbox", name="Write to Garden").fill("Hello!")
     page.get_by_role("button", name="Share").click()
     expect(page.locator(".post.waiting")).to_contain_text("Hello!")
@@ -333,7 +333,7 @@ def test_two_browsers_on_two_laptops_invite_join_write_and_answer(
         page.get_by_role("button", name="Go on").click()
 
     mine.get_by_label("What is it called?").fill("Garden")
-    mine.get_by_role("button", name="Found it").click()
+    mine.get_by_role("button", name="Found the space").click()
     expect(mine.locator("h1")).to_have_text("Garden")
     laptops[0].loop.run(_on_the_network(laptops[0]))
     mine.get_by_role("link", name="Invite", exact=True).click()
