@@ -80,6 +80,7 @@ class Node:
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._answering = asyncio.Lock()
+        self._introducing = asyncio.Lock()
 
     # -- opening and closing -----------------------------------------------------------------------------------------
 
@@ -229,8 +230,9 @@ class Node:
 
     async def _introduce(self, space: Space) -> None:
         name = await self.name()
-        if name:
-            await edit_profile(self.road, space, {"name": name})
+        async with self._introducing:  # one after another: the second finds that it is said
+            if name:
+                await edit_profile(self.road, space, {"name": name})
 
     async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
         for listener in self.listeners:
