@@ -8,7 +8,7 @@ from ui.bench.measures import Data, Goal, process_usage, rounded
 from ui.bench.parts import Part, Workshop
 from ui.bench.seeds import Seeds
 
-GAP_S = 0.05
+GAP_S = 0.3  # longer than a comparison waits for quiet, or several would be one
 AUTHORS = 10
 WARM_S = 5.0
 
