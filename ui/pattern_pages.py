@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from ui.markup import differences
-from ui.node_views import DeviceOffer, ImportProgress, InviteOffer
+from ui.markup import differences, rendered
+from ui.node_views import CutOffView, DeviceOffer, ImportProgress, InviteOffer
 from ui.pattern_examples import (
     AMINA,
     DAY_MS,
@@ -53,6 +53,18 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "key": ME.key,
             "restore_url": "",
             "second_url": "",
+        },
+    ),
+    "words_error": (
+        "Coming back with 24 words, with an error",
+        "words.html",
+        lambda _: {
+            "form": FormView(
+                "/patterns/words_error",
+                {"phrase": "abandon gardin zoo", "name": "Inês Duarte"},
+                {"phrase": "word 2, “gardin”, is not in the list of recovery words; did you mean “garden”?"},
+            ),
+            "back_url": "/patterns/first_open",
         },
     ),
     "found": (
@@ -301,6 +313,22 @@ PAGES: dict[str, tuple[str, str, Context]] = {
         },
     ),
     "refusal": ("A refusal", "error.html", lambda _: {"error": refusal()}),
+    "cut_off": (
+        "What a fork cut off",
+        "cut_off.html",
+        lambda now: {
+            "frame": frame("feed"),
+            "space": space(),
+            "lost": (
+                CutOffView(now - 90_000_000, "Post", rendered("The *pump* by bed 7 runs again.")),
+                CutOffView(now - 80_000_000, "You took back an older post"),
+            ),
+            "count": 120,
+            "publish_url": "/patterns/cut_off",
+            "leave_url": "/patterns/cut_off",
+            "elsewhere": (NavItem("Tool library", "/patterns/cut_off"),),
+        },
+    ),
     "not_found": (
         "A page that is not there",
         "error.html",
