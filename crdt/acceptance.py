@@ -34,11 +34,12 @@ def judge(
     for change in last.values():
         if change.id not in held:
             verify_change(change)
+    with_earlier = _with_earlier(changes, wanted) if wanted else wanted
     limits: set[bytes] = set()
     gaps: list[Gap] = []
     while True:
         history.pasts.forget_from(first_number)  # what an earlier attempt, or an earlier batch, only tried
-        verdict = Acceptance(history, held, first_number, wanted).take(changes, limits)
+        verdict = Acceptance(history, held, first_number, with_earlier).take(changes, limits)
         cut = _unsigned_ends(verdict.accepted, last)
         if not cut:
             verdict.gaps += gaps
@@ -46,6 +47,15 @@ def judge(
         gaps += (gap for gap in verdict.gaps if gap.author in cut)
         # One cut may lead to the next, as often as a hostile sender likes: then every log with a bad signature waits.
         limits |= cut if not limits else cut.union(_badly_signed(changes))
+
+
+def _with_earlier(changes: Sequence[Change], wanted: Set[bytes]) -> Set[bytes]:
+    """Return what is wanted with what comes before it in its own log: without that it cannot be taken."""
+    every = set(wanted)
+    for change in reversed(changes):
+        if change.id in every:
+            every.add(change.header.prev)
+    return every
 
 
 def _badly_signed(changes: Sequence[Change]) -> set[bytes]:

@@ -1,5 +1,6 @@
 """What sync sessions ask of the node: store this, find that, hand it out well signed."""
 
+import itertools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +23,7 @@ from node.net.ports import Stored
 from node.net.syncer import Syncer
 from node.store import log as store_log
 from node.store import queries
-from node.store.forks import read_fork
+from node.store.forks import branch_until, read_fork
 
 PORTION_CHANGES = 768
 PORTION_BYTES = 448 * 1024
@@ -151,7 +152,8 @@ class Keeper:
 
         def read(connection: Any) -> list[int]:
             named = (store_log.number_of(connection, id_) for id_ in ids if len(id_) == ID_BYTES)
-            return sorted({*store_log.numbers_in(connection, places), *(number for number in named if number)})
+            runs = (branch_until(connection, index, number) for number in named if number)
+            return sorted({*store_log.numbers_in(connection, places), *itertools.chain.from_iterable(runs)})
 
         return await self.road.database.read(read)
 

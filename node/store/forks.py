@@ -12,6 +12,9 @@ import msgpack
 
 from crdt.change import TALK, Change, encode_change
 from crdt.history import Log, Parent
+from node.store.log import SpaceIndex, number_of, read_changes
+
+MAX_BRANCH = 512
 
 
 class Fork(NamedTuple):
@@ -87,6 +90,19 @@ def with_earlier(connection: sqlite3.Connection, numbers: set[int], among: set[i
         rows = connection.execute("SELECT number FROM change WHERE log = ? AND seq <= ?", (log, seq))
         found |= {row[0] for row in rows} & among
     return found
+
+
+def branch_until(connection: sqlite3.Connection, index: SpaceIndex, number: int) -> list[int]:
+    """Return a change and, of a forked log, what its branch holds before it: nobody who lacks the one has the other."""
+    numbers = [number]
+    while len(numbers) < MAX_BRANCH:
+        header = read_changes(connection, index, numbers[-1:])[0].change.header
+        forked = index.forked.get(index.logs[header.author])
+        before = number_of(connection, header.prev) if forked is not None and header.seq > forked else None
+        if before is None:
+            break
+        numbers.append(before)
+    return numbers
 
 
 def restore_vouched(connection: sqlite3.Connection, named: Sequence[tuple[int, bytes | None]]) -> list[int]:
