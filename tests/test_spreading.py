@@ -174,3 +174,22 @@ async def test_what_carriers_cannot_read_travels_and_opens_with_the_key(village:
     assert len(roots) == 1
     assert opened == [{"under a new key"}] * 4
     assert len(await village.made_of_it()) == 1
+
+
+@pytest.mark.parametrize("seed", [0])
+async def test_who_answers_one_branch_vouches_for_nothing_of_the_other(village: Village, seed: int) -> None:  # noqa: ARG001
+    await village.grow(4)
+    forger = village.nodes.pop()
+    key, log = forger.road.device, forger.road.spaces[village.space].history.logs[forger.road.device.public]
+    await forger.close()
+    one, other = (village.branch(key, log.seq, log.head, [f"{side} {at}" for at in range(3)]) for side in "ab")
+    answering = village.nodes[1]
+    for node, branch in ((village.nodes[0], one), (answering, other[:2]), (village.nodes[2], other)):
+        await node.road.receive(node.road.spaces[village.space], Batch(branch, {}), key.public)
+    await village.write(answering, "I answer", other[1].id)
+
+    for _ in range(2):
+        await village.all_meet(village.nodes)
+
+    assert [await village.texts(node) for node in village.nodes] == [{"b 0", "b 1", "I answer"}] * 3
+    assert len(await village.made_of_it()) == 1
