@@ -107,6 +107,10 @@ class Pasts:
             bits |= self.covers[number]
         return bits
 
+    def place(self, number: int) -> int:
+        """Return which bit stands for a law change."""
+        return self._bit[number]
+
     def includes(self, past: int, law: int) -> bool:
         """Tell whether a law change is in a past."""
         return bool(self.bits(past) >> self._bit[law] & 1)
@@ -125,11 +129,10 @@ class Pasts:
         if len(distinct) == 1:
             return distinct.pop()
         laws = {law for past in distinct for law in self.sets[past]}
-        latest = (law for law in laws if not any(self._before(law, other) for other in laws))
-        return self.intern(tuple(sorted(latest)))
-
-    def _before(self, law: int, other: int) -> bool:
-        return law != other and bool(self.covers[other] >> self._bit[law] & 1)
+        before = 0
+        for law in laws:
+            before |= self.covers[law] ^ (1 << self._bit[law])
+        return self.intern(tuple(sorted(law for law in laws if not before >> self._bit[law] & 1)))
 
 
 class History:

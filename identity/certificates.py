@@ -5,6 +5,7 @@ A certificate is the canonical array (person, device, slot, issued ms, signature
 one slot counts, and what was revoked, is for the law to say.
 """
 
+import functools
 from dataclasses import dataclass
 
 from identity import canonical
@@ -42,6 +43,7 @@ def certify(root: SigningKey, device_public: bytes, slot: int, time_ms: int) -> 
     return canonical.encode((root.public, device_public, slot, time_ms, signature))
 
 
+@functools.lru_cache(maxsize=1024)  # the same one is read again and again, and says the same
 def read_certificate(raw: bytes) -> Certificate:
     """Read and verify a certificate.
 

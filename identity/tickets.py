@@ -7,6 +7,7 @@ with it the newcomer signs their own device's key, so a ticket that was shown to
 `links.py` writes a ticket as text.
 """
 
+import functools
 import re
 import unicodedata
 from dataclasses import dataclass, field
@@ -127,6 +128,7 @@ def draw_up(device: SigningKey, offer: Offer, one_time: SigningKey | None = None
     return Invitation(ticket, terms, device.sign(_TERMS_CONTEXT + terms), key)
 
 
+@functools.lru_cache(maxsize=1024)  # the same ones are read again and again, and say the same
 def read_terms(terms: bytes, signature: bytes) -> Terms:
     """Read and verify the terms of a ticket on their own, as they travel in the law.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from authors import NOW_MS, Reader, key_of
 
-from crdt.change import LAW, Change, Header, encode_body, make, open_change
+from crdt.change import Change, Header, encode_body, make, open_change
 from identity.certificates import certify
 from identity.keys import SigningKey
 from identity.tickets import Invitation, Offer, draw_up, prove
@@ -37,14 +37,14 @@ class Person:
         """Append a law change."""
         prev = self.log[-1].id if self.log else b""
         ids = tuple(dep.id for dep in deps if not self.log or dep.id != prev)
-        header = Header(space, self.device.public, len(self.log) + 1, prev, ids, time, LAW, b"", b"", 0)
+        header = Header(space, self.device.public, len(self.log) + 1, prev, ids, time, command.klass, b"", b"", 0)
         change = make(header, encode_body(command.kind, wire_fields(command)), self.device, None)
         self.log.append(change)
         return change
 
 
 ADA = Person("Ada")
-FOUNDING = ADA.sign(b"", FoundSpace(LAW_VERSION, ADA.certificate, "invite", []))
+FOUNDING = ADA.sign(b"", FoundSpace(LAW_VERSION, ADA.certificate, [], []))
 SPACE = FOUNDING.id
 
 
@@ -109,7 +109,7 @@ def amounts_to(changes: Sequence[Change]) -> tuple[Any, ...]:
         for device, each in law.grants.items()
     }
     joins = {id_: join.admitted for id_, join in law.joins.items()}
-    return grants, joins, sorted(refused.items()), sorted(law.withdrawn)
+    return grants, joins, sorted(refused.items()), sorted(law.withdrawals)
 
 
 def causal(changes: Sequence[Change], seed: int) -> list[Change]:

@@ -195,7 +195,7 @@ class SimNode:
 
     async def found(self) -> Change:
         """Found the space."""
-        return await self.submit(FoundSpace(LAW_VERSION, self.me.certificate, "invite", []))
+        return await self.submit(FoundSpace(LAW_VERSION, self.me.certificate, [], []))
 
     def invite(self, purpose: Any, uses: int = 1) -> Invitation:
         """Make out a ticket by this node's own clock."""

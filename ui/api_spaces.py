@@ -123,7 +123,7 @@ def _ticket_data(node: Node, space: Space, row: Any) -> Data:
     from identity.links import read_link
 
     ticket = read_link(row.link).ticket
-    used = space.law.uses(ticket)
+    used = space.law.uses_of(ticket)
     if space.law.is_withdrawn(ticket):
         state = "withdrawn"
     elif used >= ticket.uses:

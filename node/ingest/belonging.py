@@ -56,7 +56,7 @@ async def found_space(road: Road, me: Self, name: str) -> Space:
     name = allow_name(name)
     secrets = Secrets(new_secret(), [new_secret()], [new_secret()])
     wraps = [list(wrap) for wrap in seal_to_many(secrets.wrapped(), [road.device.public])]
-    command = FoundSpace(LAW_VERSION, me.certificate, "invite", wraps)
+    command = FoundSpace(LAW_VERSION, me.certificate, [], wraps)
     header = Header(b"", road.device.public, 1, b"", (), road.now_ms(), command.klass, b"", b"", 0)
     change = make(header, encode_body(command.kind, wire_fields(command)), road.device, secrets.law[0])
     space = await road.begin(SpaceRow(0, change.id, secrets.discovery, name, "member", road.now_ms()), secrets)
@@ -76,7 +76,7 @@ async def invite(road: Road, space: Space, offer: Offer) -> tuple[Ticket, str]:
 
 async def withdraw(road: Road, space: Space, key: bytes) -> Change:
     """Withdraw an invitation of this device's."""
-    require((road.device.public, key) not in space.law.withdrawn, "This invitation was withdrawn already.")
+    require((road.device.public, key) not in space.law.withdrawals, "This invitation was withdrawn already.")
     return await road.submit(space, WithdrawTicket(key))
 
 
@@ -187,7 +187,7 @@ async def follow(road: Road, elsewhere: Sequence[Elsewhere]) -> list[Space]:
 
 def uses_left(space: Space, terms: Terms) -> int:
     """Return how many may still come in by a ticket."""
-    return 0 if space.law.is_withdrawn(terms) else max(0, terms.uses - space.law.uses(terms))
+    return 0 if space.law.is_withdrawn(terms) else max(0, terms.uses - space.law.uses_of(terms))
 
 
 __all__ = [

@@ -111,7 +111,7 @@ class Keeper:
         if batch.changes[-1].id not in view.law.joins:
             try:
                 view.law.ticket_holds(terms, self.road.now_ms())
-                require(view.law.uses(terms) + view.law.pending(terms) < terms.uses, BUSY_TICKET)
+                require(view.law.uses_of(terms) + view.law.pending(terms) < terms.uses, BUSY_TICKET)
             except Refused as refusal:
                 return str(refusal)
         await self.road.receive(view, batch, peer)

@@ -27,7 +27,7 @@ def test_the_founder_is_the_first_member() -> None:
 
 def test_only_the_change_that_names_a_space_founds_it() -> None:
     eve = Person("Eve")
-    early = eve.sign(SPACE, FoundSpace(LAW_VERSION, eve.certificate, "invite", []))
+    early = eve.sign(SPACE, FoundSpace(LAW_VERSION, eve.certificate, [], []))
 
     for order in ([early, FOUNDING], [FOUNDING, early]):
         law, refused = fold(order)
@@ -56,7 +56,7 @@ def test_a_ticket_is_used_no_more_often_than_it_says() -> None:
         town.admit(town.ada, join)
 
     assert refused_last(town)
-    assert fold(town.changes)[0].uses(ticket.ticket) == 2
+    assert fold(town.changes)[0].uses_of(ticket.ticket) == 2
 
 
 def test_a_knock_is_answered_once_and_uses_its_ticket_once() -> None:
@@ -67,7 +67,7 @@ def test_a_knock_is_answered_once_and_uses_its_ticket_once() -> None:
     town.admit(town.ada, join)
 
     assert refused_last(town)
-    assert fold(town.changes)[0].uses(ticket.ticket) == 1
+    assert fold(town.changes)[0].uses_of(ticket.ticket) == 1
 
 
 def test_a_ticket_ends_with_its_last_millisecond() -> None:

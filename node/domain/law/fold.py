@@ -1,68 +1,31 @@
 """The law fold of one space: judge each law change once, in its own past, and keep what follows.
 
-`Law` is told every law change in an order in which parents come first, and answers whether it has effect and, if
-not, why, in words for the public log. Grants are only ever added here; what a change may do depends on whether the
-grant of its author lies in its own past, so two nodes with the same set of changes agree on everything.
+`Law` is told every law and binding change in an order in which parents come first, and answers whether it has
+effect and, if not, why, in words for the public log. What it keeps only grows; what counts is asked through a
+`View` of a past, so two nodes with the same set of changes agree on everything.
 """
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from crdt.history import Pasts
-from identity.certificates import SLOTS, Certificate, read_certificate
 from identity.errors import CommonsError, Refused
-from identity.tickets import Terms, Ticket, check_proof, read_terms
+from identity.tickets import Terms, Ticket
 from node.domain.area import require
-from node.domain.law.membership import (
-    AdmitMember,
-    CertifyDevice,
-    EnterDevice,
-    FoundSpace,
-    JoinSpace,
-    WithdrawTicket,
-)
+from node.domain.law import admitting, deciding
+from node.domain.law.admitting import MAX_KNOCKS, LawRule
+from node.domain.law.charter import Charter
+from node.domain.law.membership import LAW_VERSION, FoundSpace
+from node.domain.law.records import Act, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal
+from node.domain.law.sealed import FOREVER_MS, Sealed, sealed_at
+from node.domain.law.view import FOUNDER_ROLES, View
 
-MAX_KNOCKS = 8
+__all__ = ["MAX_KNOCKS", "Grant", "Join", "Law", "LawChange"]
+
 TicketId = tuple[bytes, bytes]  # the device that issued it and its key: the key alone anybody could name again
-
-
-@dataclass(frozen=True, slots=True)
-class LawChange:
-    """A law change with its place: `past` is interned in the history's `Pasts`, `time` claimed, in ms."""
-
-    id: bytes
-    number: int
-    author: bytes
-    seq: int
-    time: int
-    past: int
-    command: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A device may act for a person, by the law change of that number."""
-
-    device: bytes
-    person: bytes
-    slot: int
-    number: int
-    certificate: bytes
-    inviter: bytes | None
-    author: bytes
-    seq: int
-    since_ms: int
-
-
-@dataclass(slots=True)
-class Join:
-    """A knock that proved a ticket; `admitted` once its inviter's device let it in."""
-
-    change: LawChange
-    terms: Terms
-    admitted: bool = False
+MAX_STATES = 256
+_RULES: Mapping[type[Any], LawRule] = {**admitting.RULES, **deciding.RULES}
 
 
 @dataclass(slots=True)
@@ -74,219 +37,167 @@ class Law:
     founding: LawChange | None = None
     grants: dict[bytes, list[Grant]] = field(default_factory=dict)
     joins: dict[bytes, Join] = field(default_factory=dict)
-    _uses: dict[TicketId, int] = field(default_factory=dict)
-    withdrawn: set[TicketId] = field(default_factory=set)
+    uses: dict[TicketId, list[int]] = field(default_factory=dict)
+    withdrawals: dict[TicketId, list[int]] = field(default_factory=dict)
+    admissions: dict[bytes, list[Act]] = field(default_factory=dict)
+    leaves: dict[bytes, list[int]] = field(default_factory=dict)
+    revocations: dict[bytes, list[tuple[Act, int]]] = field(default_factory=dict)
+    suspensions: dict[bytes, list[Act]] = field(default_factory=dict)
+    proposals: dict[bytes, Proposal] = field(default_factory=dict)
+    openings: dict[bytes, Opening] = field(default_factory=dict)
+    seals: dict[bytes, Seal] = field(default_factory=dict)
+    supports: dict[bytes, list[tuple[int, bytes]]] = field(default_factory=dict)
+    seal_bits: dict[int, bytes] = field(default_factory=dict)
     forked: dict[bytes, int] = field(default_factory=dict)
+    branches: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     offered: set[bytes] = field(default_factory=set)
     refused: dict[int, str] = field(default_factory=dict)
+    _persons: dict[bytes, list[Grant]] = field(default_factory=dict)
+    _acts: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
+    _seen: int = 0
+    _mask: int = 0
+    _founded: Sealed | None = None
+    _states: dict[int, Sealed] = field(default_factory=dict)
 
-    # -- questions ------------------------------------------------------------------------------------------------
+    # -- views -------------------------------------------------------------------------------------------------------
+
+    def view(self, past: int) -> View:
+        """Return the law as it stands in a past."""
+        bits = self.pasts.bits(past)
+        return View(self, bits, self.sealed(bits))
+
+    def view_of(self, change: LawChange) -> View:
+        """Return the law in which a change is judged."""
+        return self.view(change.past)
+
+    def present(self) -> View:
+        """Return the law as far as this node has heard."""
+        return View(self, self._seen, self.sealed(self._seen), now=True)
+
+    def sealed(self, bits: int) -> Sealed:
+        """Return what sealed decisions amount to in a past."""
+        if self.founding is None:
+            return self.at_founding()
+        key = bits & self._mask
+        found = self._states.get(key)
+        if found is None:
+            bases = (state for state in reversed(self._states.values()) if state.key & key == state.key)
+            base = next(bases, None) or self.at_founding()
+            found = self._states[key] = sealed_at(self, base, bits, key)
+            while len(self._states) > MAX_STATES:
+                del self._states[next(iter(self._states))]
+        return found
+
+    def at_founding(self) -> Sealed:
+        """Return the state before any decision: the founder alone audits, and holds what roles there are."""
+        if self._founded is not None:
+            return self._founded
+        if self.founding is None:
+            return Sealed(0, Charter({}), {}, 1)
+        command: FoundSpace = self.founding.command
+        founder = self.grants[self.founding.author][0].person
+        roles = tuple(RoleGrant(founder, role, "", 0, FOREVER_MS, b"") for role in FOUNDER_ROLES)
+        charter = Charter(dict(map(tuple, command.rules)))
+        self._founded = Sealed(0, charter, {founder: self.founding.author}, 1, roles=roles)
+        return self._founded
+
+    # -- questions about now -------------------------------------------------------------------------------------------
 
     def person_of(self, device: bytes) -> bytes | None:
         """Return whom a device acts for, or None while it has no standing."""
-        grants = self.grants.get(device, ())
-        return next((grant.person for grant in grants if not self.is_void(grant)), None)
-
-    def is_void(self, grant: Grant) -> bool:
-        """Tell whether a grant comes from the forked part of its author's log: it counts for nothing from now on."""
-        return grant.seq >= self.forked.get(grant.author, grant.seq + 1)
+        return self.present().person_of(device)
 
     def in_standing(self, device: bytes, past: int) -> Grant | None:
-        """Return the grant of a device that lies in a past, if any does."""
-        grants = self.grants.get(device, ())
-        return next((grant for grant in grants if self.pasts.includes(past, grant.number)), None)
+        """Return the grant by which a device stands in a past, if it does."""
+        return self.view(past).grant_of(device) if device in self.grants else None
 
     def members(self) -> dict[bytes, list[Grant]]:
         """Return every person who belongs, with their devices in order of admission."""
-        people: dict[bytes, list[Grant]] = {}
-        for grant in self.standing():
-            people.setdefault(grant.person, []).append(grant)
-        for devices in people.values():
-            devices.sort(key=lambda grant: grant.number)
-        return people
+        return self.present().members()
 
     def devices_of(self, person: bytes) -> list[Grant]:
-        """Return a person's devices."""
-        return [grant for grant in self.standing() if grant.person == person]
+        """Return a person's devices in standing."""
+        view = self.present()
+        devices = dict.fromkeys(grant.device for grant in self.grants_of(person))
+        held = (view.grant_of(device) for device in devices)
+        return [grant for grant in held if grant is not None and grant.person == person]
 
     def standing(self) -> Iterator[Grant]:
         """Return, of every device in standing now, the grant it stands by."""
-        for grants in self.grants.values():
-            yield from itertools.islice((grant for grant in grants if not self.is_void(grant)), 1)
+        return self.present().standing()
 
-    def pending(self, ticket: Terms) -> int:
-        """Return how many knocks with a ticket nobody answered yet."""
-        return sum(not join.admitted and join.terms.key == ticket.key for join in self.joins.values())
+    def grants_of(self, person: bytes) -> list[Grant]:
+        """Return every grant that a person's devices ever got."""
+        return self._persons.get(person, [])
 
     def waiting(self, inviter: bytes) -> Iterator[Join]:
         """Return the knocks with a ticket of this device that nobody answered yet."""
         return (join for join in self.joins.values() if not join.admitted and join.terms.inviter == inviter)
 
-    def uses(self, ticket: Terms | Ticket) -> int:
+    def pending(self, ticket: Terms) -> int:
+        """Return how many knocks with a ticket nobody answered yet."""
+        return sum(not join.admitted and join.terms.key == ticket.key for join in self.joins.values())
+
+    def uses_of(self, ticket: Terms | Ticket, view: View | None = None) -> int:
         """Return how many were let in by a ticket."""
-        return self._uses.get((ticket.inviter, ticket.key), 0)
+        view = view or self.present()
+        return sum(view.includes(number) for number in self.uses.get((ticket.inviter, ticket.key), ()))
 
-    def is_withdrawn(self, ticket: Terms | Ticket) -> bool:
+    def is_withdrawn(self, ticket: Terms | Ticket, view: View | None = None) -> bool:
         """Tell whether the device that issued a ticket withdrew it."""
-        return (ticket.inviter, ticket.key) in self.withdrawn
+        view = view or self.present()
+        return any(view.includes(number) for number in self.withdrawals.get((ticket.inviter, ticket.key), ()))
 
-    def ticket_holds(self, terms: Terms, now_ms: int) -> None:
+    def ticket_holds(self, terms: Terms, now_ms: int, view: View | None = None) -> None:
         """A ticket lets in until it is withdrawn, used up or expired.
 
         Raises:
             Refused: saying which.
         """
-        require(not self.is_withdrawn(terms), "This invitation was withdrawn.")
-        require(self.uses(terms) < terms.uses, "This invitation was used up.")
+        require(not self.is_withdrawn(terms, view), "This invitation was withdrawn.")
+        require(self.uses_of(terms, view) < terms.uses, "This invitation was used up.")
         require(now_ms <= terms.expires_ms, "This invitation has expired.")
 
     # -- judging ----------------------------------------------------------------------------------------------------
 
     def judge(self, change: LawChange) -> bool:
         """Give a law change its effect, or note why it has none; tell whether it has."""
-        rule = _RULES.get(type(change.command))
+        self._note_branch(change)
+        before = len(self.seal_bits)
         try:
+            view = self.view_of(change)
+            rule = _RULES.get(type(change.command))
             if rule is None:
                 raise Refused("this kind of law is not known under these rules")
-            rule(self, change)
+            require(change.time >= self._own_time(change), "this change is dated before an earlier one of its own log")
+            require(view.sealed.version <= LAW_VERSION, "this space's rules need a newer version of commons")
+            rule(self, change, view)
         except CommonsError as error:
             self.refused[change.number] = str(error)
             return False
+        finally:
+            self._seen |= 1 << self.pasts.place(change.number)
+        if len(self.seal_bits) > before:
+            self._mask |= 1 << self.pasts.place(change.number)
         return True
 
-    def withdraw(self, ticket: TicketId) -> None:
-        """End a ticket."""
-        self.withdrawn.add(ticket)
+    def _note_branch(self, change: LawChange) -> None:
+        """Remember where two law changes of one log do not know of each other: its author forked it."""
+        acts = self._acts.setdefault(change.author, [])
+        bits = self.pasts.bits(change.past)
+        for number, seq, _ in reversed(acts):
+            if bits >> self.pasts.place(number) & 1:
+                break
+            self.branches.setdefault(change.author, []).append((number, change.number, min(seq, change.seq)))
+        acts.append((change.number, change.seq, change.time))
 
-    def use(self, terms: Terms) -> None:
-        """Count an admission by a ticket."""
-        self._uses[terms.inviter, terms.key] = self.uses(terms) + 1
+    def _own_time(self, change: LawChange) -> int:
+        """Return the latest time that a change's own log claims before it."""
+        bits = self.pasts.bits(change.past)
+        acts = self._acts[change.author]
+        return next((at for number, _, at in reversed(acts) if bits >> self.pasts.place(number) & 1), 0)
 
-    def slots_taken(self, person: bytes, past: int) -> set[int]:
-        """Return the slots of a person's devices that were granted within a past."""
-        theirs = (grant for grants in self.grants.values() for grant in grants if grant.person == person)
-        return {grant.slot for grant in theirs if self.pasts.includes(past, grant.number)}
-
-    def grant(self, change: LawChange, raw: bytes, inviter: bytes | None) -> None:
-        """Let a device act for its person from this change on, by its certificate."""
-        certificate = read_certificate(raw)
-        granted = Grant(
-            certificate.device,
-            certificate.person,
-            certificate.slot,
-            change.number,
-            raw,
-            inviter,
-            change.author,
-            change.seq,
-            change.time,
-        )
-        self.grants.setdefault(certificate.device, []).append(granted)
-
-    def need_slot(self, certificate: Certificate, past: int) -> None:
-        """A person has 16 numbered slots, and a device one of its own.
-
-        Raises:
-            Refused: if the slot is taken, in that past.
-        """
-        taken = self.slots_taken(certificate.person, past)
-        require(certificate.slot < SLOTS and certificate.slot not in taken, "this person's slot is taken")
-
-
-def found_space(law: Law, change: LawChange) -> None:
-    """The one change that begins a space makes its author the first member."""
-    require(change.id == law.space, "a space is founded once, by the change that names it")
-    certificate = read_certificate(change.command.certificate)
-    require(certificate.device == change.author, "the founder's certificate names another device")
-    law.founding = change
-    law.grant(change, change.command.certificate, None)
-
-
-def join_space(law: Law, change: LawChange) -> None:
-    """A newcomer knocks with a ticket made out by a member's device, before they say anything else.
-
-    Who was turned away may knock again with another ticket, a few times.
-    """
-    command: JoinSpace = change.command
-    admitted = law.in_standing(change.author, change.past)
-    require(change.seq <= MAX_KNOCKS and not admitted, "a knock comes before anything else in a log")
-    terms = read_terms(command.terms, command.terms_signature)
-    require(terms.space == law.space, "this ticket is for another space")
-    check_proof(terms, command.proof, command.person, change.author)
-    if terms.purpose == "member":
-        certificate = read_certificate(command.certificate)
-        holds = certificate.device == change.author and certificate.person == command.person
-        require(holds, "the newcomer's certificate names another device or person")
-    law.joins[change.id] = Join(change, terms)
-
-
-def admit_member(law: Law, change: LawChange) -> None:
-    """The device that issued a ticket lets in who proved it, while the ticket holds."""
-    join = _answered(law, change, "member")
-    terms = join.terms
-    law.ticket_holds(terms, change.time)
-    law.use(terms)
-    join.admitted = True
-    law.grant(change, join.change.command.certificate, law.person_of(change.author))
-
-
-def certify_device(law: Law, change: LawChange) -> None:
-    """A person's device adds another to that person, in a slot of its own.
-
-    Where the device itself has not knocked, this only opens the door to it: whose it is, it says itself by entering,
-    or anybody could certify a stranger's key as their own.
-    """
-    mine = law.in_standing(change.author, change.past)
-    certificate = read_certificate(change.command.certificate)
-    require(mine and certificate.person == mine.person, "a device is added by its own person, to its own person")
-    law.need_slot(certificate, change.past)
-    if change.command.join:
-        join = _answered(law, change, "device")
-        require(certificate.device == join.change.author, "this certificate is for another device than knocked")
-        law.ticket_holds(join.terms, change.time)
-        law.use(join.terms)
-        join.admitted = True
-        law.grant(change, change.command.certificate, None)
-    else:
-        law.offered.add(certificate.device)
-
-
-def enter_device(law: Law, change: LawChange) -> None:
-    """A new device of a member enters on its person's own certificate, as the first thing it says."""
-    require(change.seq == 1, "a device enters with the first change of its log")
-    certificate = read_certificate(change.command.certificate)
-    require(certificate.device == change.author, "this certificate names another device")
-    everyone = (grant for grants in law.grants.values() for grant in grants if grant.person == certificate.person)
-    known = any(law.pasts.includes(change.past, grant.number) for grant in everyone)
-    require(known, "this device's person is not a member")
-    law.need_slot(certificate, change.past)
-    law.grant(change, change.command.certificate, None)
-
-
-def withdraw_ticket(law: Law, change: LawChange) -> None:
-    """A device withdraws a ticket; it binds the admissions of that same device only."""
-    require(law.in_standing(change.author, change.past), "only a member withdraws a ticket")
-    law.withdraw((change.author, change.command.ticket))
-
-
-def _answered(law: Law, change: LawChange, purpose: str) -> Join:
-    """Return the knock that an admission answers, if this device may answer it."""
-    join = law.joins.get(change.command.join)
-    require(join is not None, "this admission answers a knock that is not there")
-    assert join is not None  # noqa: S101 - require said so
-    require(law.pasts.includes(change.past, join.change.number), "this admission answers a knock it has not seen")
-    require(join.terms.inviter == change.author, "only the device that issued a ticket admits by it")
-    require(law.in_standing(change.author, change.past), "the inviter is not a member")
-    require(join.terms.purpose == purpose, "this ticket is for something else")
-    require(not join.admitted, "this knock was answered already")
-    return join
-
-
-_RULES = {
-    FoundSpace: found_space,
-    JoinSpace: join_space,
-    AdmitMember: admit_member,
-    CertifyDevice: certify_device,
-    EnterDevice: enter_device,
-    WithdrawTicket: withdraw_ticket,
-}
+    def grant(self, grant: Grant) -> None:
+        """Let a device act for its person from this change on."""
+        self.grants.setdefault(grant.device, []).append(grant)
+        self._persons.setdefault(grant.person, []).append(grant)

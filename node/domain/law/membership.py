@@ -1,4 +1,4 @@
-"""Who belongs: founding, admission by ticket, device certificates.
+"""Who belongs: founding, knocking, vouching, letting in, devices, keys, pausing, leaving.
 
 Each law change is judged once, in the state of its own past, which its hashes pin; so what is accepted depends on
 the set of changes only, never on the order in which they arrive (design: governance, "Order and authority").
@@ -8,24 +8,26 @@ Bodies of law hold no free text.
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from crdt.change import ID_BYTES, LAW
+from crdt.change import BINDING, ID_BYTES, LAW
 from identity.certificates import read_certificate
 from identity.tickets import read_terms
 from node.domain.area import register, well_formed
+from node.domain.law.charter import check_rules
 
 LAW_VERSION = 1
-ADMISSIONS = ("invite",)
+KEY_BYTES = 32
 MAX_WRAPS = 4_096
 MAX_WRAP_BYTES = 16_384
+MAX_BEFORE_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class FoundSpace:
-    """Begin a space: its first member, their device, how others are admitted, the secrets for that device."""
+    """Begin a space: its first member, their device, its rules where they differ, the secrets for that device."""
 
     law_version: int
     certificate: bytes
-    admission: str
+    rules: list[Any]
     wraps: list[Any]
     kind: ClassVar[str] = "space.found"
     klass: ClassVar[int] = LAW
@@ -33,7 +35,7 @@ class FoundSpace:
     def check(self) -> None:
         """Raise Malformed unless the rules are known and the certificate holds."""
         well_formed(self.law_version == LAW_VERSION, "a space is founded under rules from the future")
-        well_formed(self.admission in ADMISSIONS, "a space is founded with an unknown way in")
+        check_rules(self.rules)
         read_certificate(self.certificate)
         _check_wraps(self.wraps)
 
@@ -63,7 +65,7 @@ class JoinSpace:
 
 @dataclass(frozen=True, slots=True)
 class AdmitMember:
-    """Let a newcomer in who proved a ticket; only the device that issued the ticket does."""
+    """Let a newcomer in as the rules say: by their ticket, by vouches, by a decision, or because all may come."""
 
     join: bytes
     wraps: list[Any]
@@ -119,6 +121,87 @@ class WithdrawTicket:
         well_formed(len(self.ticket) == 32, "a withdrawal names no ticket")
 
 
+@dataclass(frozen=True, slots=True)
+class VouchFor:
+    """Vouch for somebody who knocked."""
+
+    join: bytes
+    kind: ClassVar[str] = "member.vouch"
+    klass: ClassVar[int] = BINDING
+
+    def check(self) -> None:
+        """Raise Malformed unless it names a join."""
+        well_formed(len(self.join) == ID_BYTES, "a vouch names no join")
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveSpace:
+    """Leave, with all devices, at once; nobody has to agree."""
+
+    kind: ClassVar[str] = "member.leave"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise nothing: there is nothing in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevokeDevice:
+    """End a device of one's own: what it did in this change's past stays, anything else is void."""
+
+    device: bytes
+    kind: ClassVar[str] = "device.revoke"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless it names a device."""
+        well_formed(len(self.device) == KEY_BYTES, "a revocation names no device")
+
+
+@dataclass(frozen=True, slots=True)
+class RotateKeys:
+    """Seal with new secrets from now on; `wraps` hold them for every device in standing, `before` the earlier ones.
+
+    `before` is sealed with the new law secret, so who gets the new one reads all law of before.
+    """
+
+    wraps: list[Any]
+    before: bytes
+    kind: ClassVar[str] = "keys.rotate"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless the wraps have their form."""
+        _check_wraps(self.wraps)
+        well_formed(len(self.before) <= MAX_BEFORE_BYTES, "too many earlier secrets")
+
+
+@dataclass(frozen=True, slots=True)
+class HandKeys:
+    """Hand the space's secrets to a device in standing that lacks them."""
+
+    wraps: list[Any]
+    kind: ClassVar[str] = "keys.hand"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless the wraps have their form."""
+        _check_wraps(self.wraps)
+
+
+@dataclass(frozen=True, slots=True)
+class SuspendMember:
+    """Pause somebody's posting, as one of several moderators, for the days that the rules give."""
+
+    person: bytes
+    kind: ClassVar[str] = "member.suspend"
+    klass: ClassVar[int] = BINDING
+
+    def check(self) -> None:
+        """Raise Malformed unless it names a person."""
+        well_formed(len(self.person) == KEY_BYTES, "a pause names no person")
+
+
 def _check_wraps(wraps: list[Any]) -> None:
     well_formed(len(wraps) <= MAX_WRAPS, "too many sealed secrets")
     for wrap in wraps:
@@ -131,11 +214,17 @@ def _itself(_command: Any) -> bytes | None:
 
 
 for _command, _types in (
-    (FoundSpace, ((int,), (bytes,), (str,), (list,))),
+    (FoundSpace, ((int,), (bytes,), (list,), (list,))),
     (JoinSpace, ((bytes,), (bytes,), (bytes,), (bytes,), (bytes,))),
     (AdmitMember, ((bytes,), (list,))),
     (CertifyDevice, ((bytes,), (bytes,), (list,))),
     (EnterDevice, ((bytes,),)),
     (WithdrawTicket, ((bytes,),)),
+    (VouchFor, ((bytes,),)),
+    (LeaveSpace, ()),
+    (RevokeDevice, ((bytes,),)),
+    (RotateKeys, ((list,), (bytes,))),
+    (HandKeys, ((list,),)),
+    (SuspendMember, ((bytes,),)),
 ):
     register(_command, _types, _itself, None)

@@ -1,0 +1,299 @@
+"""The rules of belonging: each judges one command in the view of its own past, and gives it its effect.
+
+Every rule raises Refused in words for the public log, and changes nothing then.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from identity.certificates import SLOTS, Certificate, read_certificate
+from identity.tickets import check_proof, read_terms
+from node.domain.area import require
+from node.domain.law.charter import DAY_MS, INVITE, OPEN, STEWARDS, VOUCH
+from node.domain.law.membership import (
+    AdmitMember,
+    CertifyDevice,
+    EnterDevice,
+    FoundSpace,
+    HandKeys,
+    JoinSpace,
+    LeaveSpace,
+    RevokeDevice,
+    RotateKeys,
+    SuspendMember,
+    VouchFor,
+    WithdrawTicket,
+)
+from node.domain.law.records import Act, Grant, Join, LawChange
+from node.domain.law.view import MODERATOR, STEWARD, View
+
+if TYPE_CHECKING:  # the fold that these rules belong to
+    from node.domain.law.fold import Law
+
+MAX_KNOCKS = 8
+QUOTA_MS = 30 * DAY_MS
+LawRule = Callable[["Law", LawChange, View], None]
+
+
+def member(view: View, change: LawChange) -> Act:
+    """Return who acts, who has to be a member in this past.
+
+    Raises:
+        Refused: if they are not.
+    """
+    person = view.person_of(change.author)
+    require(person is not None, "only members do this")
+    assert person is not None  # noqa: S101 - require said so
+    return Act(change.author, person, change.number, change.seq, change.time)
+
+
+def found_space(law: "Law", change: LawChange, _view: View) -> None:
+    """The one change that begins a space makes its author the first member, steward and auditor."""
+    require(change.id == law.space, "a space is founded once, by the change that names it")
+    certificate = read_certificate(change.command.certificate)
+    require(certificate.device == change.author, "the founder's certificate names another device")
+    law.founding = change
+    law.grant(
+        Grant(
+            certificate.device,
+            certificate.person,
+            certificate.slot,
+            change.number,
+            change.command.certificate,
+            None,
+            (),
+            0,
+            change.time,
+        )
+    )
+
+
+def join_space(law: "Law", change: LawChange, view: View) -> None:
+    """A newcomer knocks with a ticket made out by a member's device, before they say anything else.
+
+    Who was turned away may knock again with another ticket, a few times.
+    """
+    command: JoinSpace = change.command
+    require(
+        change.seq <= MAX_KNOCKS and view.grant_of(change.author) is None, "a knock comes before anything else in a log"
+    )
+    terms = read_terms(command.terms, command.terms_signature)
+    require(terms.space == law.space, "this ticket is for another space")
+    check_proof(terms, command.proof, command.person, change.author)
+    if terms.purpose == "member":
+        certificate = read_certificate(command.certificate)
+        holds = certificate.device == change.author and certificate.person == command.person
+        require(holds, "the newcomer's certificate names another device or person")
+    law.joins[change.id] = Join(change, terms)
+
+
+def vouch_for(law: "Law", change: LawChange, view: View) -> None:
+    """A member vouches for somebody whose knock they have seen."""
+    me = member(view, change)
+    join = seen_join(law, change.command.join, view)
+    require(join.terms.purpose == "member", "a device needs no vouching")
+    require(me.person not in {act.person for act in join.vouches if view.includes(act.number)}, "vouched for already")
+    join.vouches.append(me)
+
+
+def admit_member(law: "Law", change: LawChange, view: View) -> None:
+    """A member lets a newcomer in, as the rules in this past say."""
+    me = member(view, change)
+    join = seen_join(law, change.command.join, view)
+    require(join.terms.purpose == "member", "this ticket is for something else")
+    require(not any(view.includes(number) for number in join.answers), "this knock was answered already")
+    newcomer = join.change.command.person
+    require(
+        newcomer not in view.sealed.removed, "this person was removed by a decision; another one lets them in again"
+    )
+    supports, needed = _ADMISSIONS[view.sealed.charter["admission"]](law, me, join, view)
+    _within_quota(law, me, view, change.time)
+    join.answers.append(change.number)
+    law.uses.setdefault((join.terms.inviter, join.terms.key), []).append(change.number)
+    law.admissions.setdefault(me.person, []).append(me)
+    certificate = read_certificate(join.change.command.certificate)
+    raw = join.change.command.certificate
+    law.grant(
+        Grant(
+            certificate.device, newcomer, certificate.slot, change.number, raw, me.person, supports, needed, change.time
+        )
+    )
+
+
+def _by_ticket(law: "Law", me: Act, join: Join, view: View) -> tuple[tuple[Act, ...], int]:
+    require(join.terms.inviter == me.device, "only the device that issued a ticket admits by it")
+    _may_invite(view, me)
+    law.ticket_holds(join.terms, me.time, view)
+    return (me,), 1
+
+
+def _by_anybody(_law: "Law", me: Act, _join: Join, _view: View) -> tuple[tuple[Act, ...], int]:
+    return (me,), 1
+
+
+def _by_vouches(_law: "Law", _me: Act, join: Join, view: View) -> tuple[tuple[Act, ...], int]:
+    needed = view.sealed.charter["vouchers"]
+    vouches = tuple(act for act in join.vouches if view.counts(act))
+    require(len({act.person for act in vouches}) >= needed, "not enough members have vouched yet")
+    return vouches, needed
+
+
+def _by_decision(_law: "Law", _me: Act, join: Join, view: View) -> tuple[tuple[Act, ...], int]:
+    require(join.change.command.person in view.sealed.admitted, "the members have not decided to let this person in")
+    return (), 0
+
+
+_ADMISSIONS: Mapping[str, Callable[["Law", Act, Join, View], tuple[tuple[Act, ...], int]]] = {
+    INVITE: _by_ticket,
+    OPEN: _by_anybody,
+    VOUCH: _by_vouches,
+    "vote": _by_decision,
+}
+
+
+def _may_invite(view: View, me: Act) -> None:
+    stewards = view.sealed.charter["inviters"] == STEWARDS
+    require(not stewards or view.has_role(me.person, STEWARD, me.time), "only stewards invite here")
+
+
+def _within_quota(law: "Law", me: Act, view: View, at_ms: int) -> None:
+    """A member lets in only so many people in 30 days.
+
+    Raises:
+        Refused: if that was reached.
+    """
+    allowed = view.sealed.charter["invitations"]
+    earlier = law.admissions.get(me.person, ())
+    if len(earlier) >= allowed:
+        recent = sum(at_ms - act.time < QUOTA_MS and view.includes(act.number) for act in earlier)
+        require(recent < allowed, "this member has let in as many people as the rules allow in 30 days")
+
+
+def certify_device(law: "Law", change: LawChange, view: View) -> None:
+    """A person's device adds another to that person, in a slot of its own.
+
+    Where the device itself has not knocked, this only opens the door to it: whose it is, it says itself by entering,
+    or anybody could certify a stranger's key as their own.
+    """
+    me = member(view, change)
+    certificate = read_certificate(change.command.certificate)
+    require(certificate.person == me.person, "a device is added by its own person, to its own person")
+    need_slot(law, certificate, view)
+    if not change.command.join:
+        law.offered.add(certificate.device)
+        return
+    join = seen_join(law, change.command.join, view)
+    require(join.terms.purpose == "device", "this ticket is for something else")
+    require(join.terms.inviter == me.device, "only the device that issued a ticket admits by it")
+    require(not any(view.includes(number) for number in join.answers), "this knock was answered already")
+    require(certificate.device == join.change.author, "this certificate is for another device than knocked")
+    law.ticket_holds(join.terms, change.time, view)
+    law.uses.setdefault((join.terms.inviter, join.terms.key), []).append(change.number)
+    join.answers.append(change.number)
+    law.grant(
+        Grant(
+            certificate.device,
+            certificate.person,
+            certificate.slot,
+            change.number,
+            change.command.certificate,
+            None,
+            (me,),
+            1,
+            change.time,
+        )
+    )
+
+
+def enter_device(law: "Law", change: LawChange, view: View) -> None:
+    """A new device of a member enters on its person's own certificate, as the first thing it says."""
+    require(change.seq == 1, "a device enters with the first change of its log")
+    certificate = read_certificate(change.command.certificate)
+    require(certificate.device == change.author, "this certificate names another device")
+    require(view.is_member(certificate.person), "this device's person is not a member")
+    need_slot(law, certificate, view)
+    me = Act(change.author, certificate.person, change.number, change.seq, change.time)
+    law.grant(
+        Grant(
+            certificate.device,
+            certificate.person,
+            certificate.slot,
+            change.number,
+            change.command.certificate,
+            None,
+            (me,),
+            1,
+            change.time,
+        )
+    )
+
+
+def revoke_device(law: "Law", change: LawChange, view: View) -> None:
+    """A person ends one of their own devices."""
+    me = member(view, change)
+    theirs = any(grant.person == me.person for grant in law.grants.get(change.command.device, ()))
+    require(theirs, "a device is ended by its own person")
+    law.revocations.setdefault(change.command.device, []).append((me, law.pasts.bits(change.past)))
+
+
+def withdraw_ticket(law: "Law", change: LawChange, view: View) -> None:
+    """A device withdraws a ticket; it binds the admissions of that same device only."""
+    member(view, change)
+    law.withdrawals.setdefault((change.author, change.command.ticket), []).append(change.number)
+
+
+def leave_space(law: "Law", change: LawChange, view: View) -> None:
+    """A member leaves."""
+    law.leaves.setdefault(member(view, change).person, []).append(change.number)
+
+
+def rotate_keys(_law: "Law", change: LawChange, view: View) -> None:
+    """A member rotates the space's keys."""
+    member(view, change)
+
+
+def suspend_member(law: "Law", change: LawChange, view: View) -> None:
+    """A moderator asks for a pause of somebody's posting."""
+    me = member(view, change)
+    require(view.has_role(me.person, MODERATOR, change.time), "only moderators pause somebody's posting")
+    require(view.is_member(change.command.person), "this person is not a member")
+    law.suspensions.setdefault(change.command.person, []).append(me)
+
+
+def need_slot(law: "Law", certificate: Certificate, view: View) -> None:
+    """A person has 16 numbered slots, and a device one of its own.
+
+    Raises:
+        Refused: if the slot is taken in this past.
+    """
+    taken = {grant.slot for grant in law.grants_of(certificate.person) if view.includes(grant.number)}
+    require(certificate.slot < SLOTS and certificate.slot not in taken, "this person's slot is taken")
+
+
+def seen_join(law: "Law", id_: bytes, view: View) -> Join:
+    """Return a knock that lies in this past.
+
+    Raises:
+        Refused: if there is none.
+    """
+    join = law.joins.get(id_)
+    require(join is not None, "this names a knock that is not there")
+    assert join is not None  # noqa: S101 - require said so
+    require(view.includes(join.change.number), "this names a knock it has not seen")
+    return join
+
+
+RULES: Mapping[type[Any], LawRule] = {
+    FoundSpace: found_space,
+    JoinSpace: join_space,
+    VouchFor: vouch_for,
+    AdmitMember: admit_member,
+    CertifyDevice: certify_device,
+    EnterDevice: enter_device,
+    RevokeDevice: revoke_device,
+    WithdrawTicket: withdraw_ticket,
+    LeaveSpace: leave_space,
+    RotateKeys: rotate_keys,
+    HandKeys: rotate_keys,
+    SuspendMember: suspend_member,
+}

@@ -1,0 +1,257 @@
+"""The rules of a space: data that its members agree on, each with its sentence, its range and its default.
+
+A charter is what a sealed decision changes, rule by rule; nothing else does. It holds no free text: what a space is
+for stands on its page. What no charter can take away (leaving, taking everything along, forking, one member one
+vote) is not here, so no decision can name it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from identity.errors import Malformed
+
+Value = Any
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+MAX_PARENTS = 16
+MAX_COMPETENCES = 32
+OPEN, INVITE, VOUCH, VOTE = "open", "invite", "vouch", "vote"
+MEMBERS, STEWARDS = "members", "stewards"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule: what it may be, what it is where nobody said, and what it means in words."""
+
+    name: str
+    default: Value
+    allows: Callable[[Value], bool]
+    sentence: Callable[[Value], str]
+
+
+def _one_of(*values: str) -> Callable[[Value], bool]:
+    return lambda value: type(value) is str and value in values
+
+
+def _between(least: int, most: int) -> Callable[[Value], bool]:
+    return lambda value: type(value) is int and least <= value <= most
+
+
+def _flag(value: Value) -> bool:
+    return type(value) is bool
+
+
+def _share(value: Value) -> bool:
+    """A share is a fraction of whole numbers, [part, of], from nothing up to all."""
+    well = type(value) is list and len(value) == 2 and all(type(part) is int for part in value)
+    return bool(well and 0 <= value[0] <= value[1] and 1 <= value[1] <= 1_000)
+
+
+def _ids(value: Value) -> bool:
+    well = type(value) is list and len(value) <= MAX_PARENTS and len(set(map(bytes, value))) == len(value)
+    return well and all(type(one) is bytes and len(one) == 32 for one in value)
+
+
+def _words(value: Value) -> bool:
+    well = type(value) is list and len(value) <= MAX_COMPETENCES
+    return well and all(type(word) is str and word in COMPETENCES for word in value) and sorted(set(value)) == value
+
+
+def _count(one: str, many: str) -> Callable[[Value], str]:
+    return lambda value: (one if value == 1 else many).format(value)
+
+
+def _choice(**sentences: str) -> Callable[[Value], str]:
+    return lambda value: sentences[value]
+
+
+def _yes_no(yes: str, no: str) -> Callable[[Value], str]:
+    return lambda value: yes if value else no
+
+
+def percent(share: Sequence[int]) -> str:
+    """Return a share in words: `half`, `two thirds`, or as a fraction."""
+    named = {(0, 1): "nobody", (1, 2): "half", (2, 3): "two thirds", (3, 4): "three quarters", (1, 1): "everybody"}
+    return named.get((share[0], share[1]), f"{share[0]} of every {share[1]}")
+
+
+COMPETENCES = (
+    "assets",
+    "care",
+    "culture",
+    "energy",
+    "environment",
+    "finance",
+    "food",
+    "health",
+    "housing",
+    "learning",
+    "mobility",
+    "safety",
+    "space",
+    "technology",
+    "water",
+    "work",
+)
+_RULES = (
+    Rule(
+        "admission",
+        INVITE,
+        _one_of(OPEN, INVITE, VOUCH, VOTE),
+        _choice(
+            open="Whoever opens a link to this space is let in.",
+            invite="Whoever a member invites is let in.",
+            vouch="Whoever enough members vouch for is let in.",
+            vote="Whoever the members decide to let in, is let in.",
+        ),
+    ),
+    Rule("vouchers", 2, _between(1, 20), _count("One member has to vouch.", "{} members have to vouch.")),
+    Rule(
+        "inviters",
+        MEMBERS,
+        _one_of(MEMBERS, STEWARDS),
+        _choice(members="Every member may invite.", stewards="Stewards invite."),
+    ),
+    Rule(
+        "invitations",
+        100,
+        _between(0, 10_000),
+        _count("A member lets in at most one person in 30 days.", "A member lets in at most {} people in 30 days."),
+    ),
+    Rule(
+        "guests_read",
+        False,
+        _flag,
+        _yes_no("Who waits to be let in may read along.", "Who waits to be let in reads nothing yet."),
+    ),
+    Rule(
+        "newcomers_read_past",
+        True,
+        _flag,
+        _yes_no("Newcomers may read what was said before they came.", "Newcomers read what is said from now on."),
+    ),
+    Rule(
+        "sponsors",
+        1,
+        _between(1, 100),
+        _count("A proposal opens as soon as one member supports it.", "A proposal opens once {} members support it."),
+    ),
+    Rule("voting_days", 3, _between(0, 365), _count("A vote lasts a day at least.", "A vote lasts {} days at least.")),
+    Rule(
+        "grace_hours",
+        24,
+        _between(0, 720),
+        _count("Ballots are waited for one hour more.", "Ballots are waited for {} hours more."),
+    ),
+    Rule("quorum", [1, 4], _share, lambda share: f"A decision needs ballots of {percent(share)} of the members."),
+    Rule("threshold", [1, 2], _share, lambda share: f"It passes with more than {percent(share)} of yes and no."),
+    Rule(
+        "grave_threshold",
+        [2, 3],
+        _share,
+        lambda share: f"Removing somebody and changing these rules needs more than {percent(share)} of yes and no.",
+    ),
+    Rule(
+        "suspenders",
+        2,
+        _between(1, 20),
+        _count("One moderator can pause somebody's posting.", "{} moderators together can pause somebody's posting."),
+    ),
+    Rule("suspension_days", 7, _between(1, 90), _count("A pause ends after a day.", "A pause ends after {} days.")),
+    Rule(
+        "role_days",
+        365,
+        _between(1, 3_650),
+        _count("A role is given for a day at most.", "A role is given for {} days at most."),
+    ),
+    Rule(
+        "publish_log",
+        False,
+        _flag,
+        _yes_no("The public log may be read by anybody.", "The public log is for members."),
+    ),
+    Rule(
+        "members_of_parent",
+        False,
+        _flag,
+        _yes_no("Members also belong to a parent space.", "Members need not belong to a parent space."),
+    ),
+    Rule("parents", [], _ids, _count("It is part of one space.", "It is part of {} spaces.")),
+    Rule(
+        "competences",
+        [],
+        _words,
+        lambda words: (
+            f"It decides for its parts about: {', '.join(words)}." if words else "It decides for itself only."
+        ),
+    ),
+)
+RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}
+GRAVE = frozenset(RULES)  # every rule: changing one needs the grave threshold
+
+TEMPLATES: Mapping[str, Mapping[str, Value]] = {
+    "circle": {"admission": INVITE, "quorum": [1, 2], "voting_days": 1, "grace_hours": 6, "suspenders": 1},
+    "neighbourhood": {"admission": INVITE, "invitations": 20, "voting_days": 7, "sponsors": 2},
+    "cooperative": {
+        "admission": VOUCH,
+        "vouchers": 2,
+        "quorum": [1, 2],
+        "grave_threshold": [3, 4],
+        "voting_days": 7,
+        "sponsors": 2,
+    },
+    "network": {
+        "admission": VOTE,
+        "inviters": STEWARDS,
+        "quorum": [1, 2],
+        "voting_days": 14,
+        "grace_hours": 48,
+        "sponsors": 3,
+    },
+}
+
+
+def check_rule(name: str, value: Value) -> None:
+    """Raise Malformed unless a rule is known and may be so."""
+    rule = RULES.get(name)
+    if rule is None:
+        raise Malformed("a charter names a rule that is not known")
+    if not rule.allows(value):
+        raise Malformed(f"the rule {name} cannot be so")
+
+
+def check_rules(rules: Sequence[Any]) -> None:
+    """Raise Malformed unless these are rules by name, each once, in order."""
+    pairs = [rule for rule in rules if type(rule) is list and len(rule) == 2 and type(rule[0]) is str]
+    names = [pair[0] for pair in pairs]
+    if len(pairs) != len(rules) or names != sorted(set(names)):
+        raise Malformed("a charter's rules are malformed")
+    for name, value in pairs:
+        check_rule(name, value)
+
+
+class Charter:
+    """All rules of a space as they hold at one moment; a new one is made for each amendment."""
+
+    __slots__ = ("_said", "version")
+
+    def __init__(self, said: Mapping[str, Value], version: int = 1) -> None:
+        self._said = dict(said)
+        self.version = version
+
+    def __getitem__(self, name: str) -> Value:
+        """Return what a rule says, its default where nobody said."""
+        return self._said.get(name, RULES[name].default)
+
+    def amended(self, rules: Mapping[str, Value]) -> "Charter":
+        """Return the charter after an amendment."""
+        return Charter({**self._said, **rules}, self.version + 1)
+
+    def said(self) -> list[list[Any]]:
+        """Return the rules that differ from what holds by default, as they go on the wire."""
+        return [[name, value] for name, value in sorted(self._said.items()) if value != RULES[name].default]
+
+    def sentences(self) -> list[tuple[str, str]]:
+        """Return every rule by name, in words."""
+        return [(rule.name, rule.sentence(self[rule.name])) for rule in _RULES]

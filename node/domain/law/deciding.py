@@ -1,0 +1,275 @@
+"""The rules of deciding: from a proposal to its seal, each step judged in the view of its own past.
+
+S1 one root per auditor, proposal and epoch. S2 never seal again what is sealed. S3 who supports a hand-over to new
+auditors is barred from the old epoch. S4 a new epoch adopts the candidate of the old one in its past. Because more
+than half of the auditors seal, two complete seals that contradict each other need somebody who signed both.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from node.domain.area import require
+from node.domain.law.admitting import LawRule, member
+from node.domain.law.ballots import countable, outcome_of, root_of
+from node.domain.law.charter import DAY_MS, HOUR_MS
+from node.domain.law.decisions import (
+    CastBallot,
+    CloseVote,
+    ContestOpening,
+    CosignOpening,
+    OpenVote,
+    Propose,
+    SealVote,
+    Sponsor,
+    SupportSeal,
+)
+from node.domain.law.records import Act, Ballot, Closing, LawChange, Opening, Outcome, Proposal, Seal
+from node.domain.law.sealed import decide
+from node.domain.law.view import AUDITOR, STEWARD, View, electorate_root
+
+if TYPE_CHECKING:  # the fold that these rules belong to
+    from node.domain.law.fold import Law
+
+STEWARDS_NEEDED = 2
+
+
+def propose(law: "Law", change: LawChange, view: View) -> None:
+    """A member proposes; the vote has to last as long as the rules say."""
+    me = member(view, change)
+    command: Propose = change.command
+    charter = view.sealed.charter
+    require(
+        command.deadline >= change.time + charter["voting_days"] * DAY_MS,
+        "the vote would be shorter than the rules say",
+    )
+    require(command.grace >= charter["grace_hours"] * HOUR_MS, "ballots would be waited for less than the rules say")
+    for effect in command.effects:
+        _check_effect(view, command, effect)
+    law.proposals[change.id] = Proposal(change, me)
+
+
+def _check_effect(view: View, command: Propose, effect: list[Any]) -> None:
+    name, args = effect[0], effect[1:]
+    if name == "remove":
+        hands_over = any(other[0] == "auditors" for other in command.effects)
+        require(view.is_member(args[0]), "this person is not a member")
+        require(args[0] not in view.sealed.auditors or hands_over, "an auditor is removed together with a hand-over")
+    elif name == "auditors":
+        devices = {person: [grant.device for grant in view.law.grants_of(person)] for person, _ in args[0]}
+        well = all(view.is_member(person) and device in devices[person] for person, device in args[0])
+        require(well, "an auditor is a member, with a device of their own")
+    elif name == "role":
+        longest = command.deadline + view.sealed.charter["role_days"] * DAY_MS
+        require(view.is_member(args[0]), "a role is given to a member")
+        require(command.deadline < args[3] <= longest, "this role's term is longer than the rules say, or over")
+
+
+def sponsor(law: "Law", change: LawChange, view: View) -> None:
+    """A member supports that a proposal is voted on."""
+    me = member(view, change)
+    seen_proposal(law, change.command.proposal, view).sponsors.append(me)
+
+
+def open_vote(law: "Law", change: LawChange, view: View) -> None:
+    """A member opens the vote, for everybody who is a member in this change's past."""
+    me = member(view, change)
+    proposal = seen_proposal(law, change.command.proposal, view)
+    behind = {act.person for act in (proposal.proposer, *proposal.sponsors) if view.counts(act)}
+    require(len(behind) >= view.sealed.charter["sponsors"], "not enough members support this proposal yet")
+    require(change.time <= proposal.change.command.deadline, "this vote's time is over")
+    voters = view.electorate()
+    require(change.command.electorate == electorate_root(voters), "this opening names other voters than its past shows")
+    trusted = me.person in view.sealed.auditors
+    law.openings[change.id] = Opening(change, me, voters, trusted)
+    proposal.openings.append(change.id)
+
+
+def cosign(law: "Law", change: LawChange, view: View) -> None:
+    """An auditor, or one of two stewards, confirms that an opening leaves nobody out."""
+    me = member(view, change)
+    opening = seen_opening(law, change.command.opening, view)
+    role = AUDITOR if me.person in view.sealed.auditors else STEWARD
+    require(
+        role == AUDITOR or view.has_role(me.person, STEWARD, change.time), "only auditors and stewards confirm this"
+    )
+    opening.cosigners.append((me, role))
+
+
+def contest(law: "Law", change: LawChange, view: View) -> None:
+    """Somebody who was a member when a vote was opened, and was left out, objects."""
+    me = member(view, change)
+    opening = seen_opening(law, change.command.opening, view)
+    grant = view.grant_of(change.author)
+    require(me.person not in opening.electorate, "you can vote here")
+    require(
+        grant is not None and grant.since_ms <= opening.change.time, "you became a member after this vote was opened"
+    )
+    opening.contests.append(me)
+
+
+def opening_holds(opening: Opening, view: View) -> bool:
+    """Tell whether an opening stands in a past: confirmed, and contested by nobody it left out."""
+    if not view.includes(opening.change.number) or any(view.counts(act) for act in opening.contests):
+        return False
+    counted = [(act.person, role) for act, role in opening.cosigners if view.includes(act.number)]
+    stewards = {person for person, role in counted if role == STEWARD} - {opening.opener.person}
+    return opening.trusted or any(role == AUDITOR for _, role in counted) or len(stewards) >= STEWARDS_NEEDED
+
+
+def present_opening(law: "Law", proposal: Proposal, view: View) -> Opening | None:
+    """Return the opening of a proposal that holds in a past: the earliest, by time and id."""
+    openings = (law.openings[id_] for id_ in proposal.openings)
+    holding = [opening for opening in openings if opening_holds(opening, view)]
+    return min(holding, key=lambda opening: (opening.change.time, opening.change.id), default=None)
+
+
+def cast_ballot(law: "Law", change: LawChange, view: View) -> None:
+    """A member of the electorate votes, in time, before any closing they have heard of."""
+    me = member(view, change)
+    opening = seen_opening(law, change.command.opening, view)
+    proposal = law.proposals[opening.change.command.proposal]
+    require(me.person in opening.electorate, "you became a member after this vote was opened")
+    require(change.time <= proposal.change.command.deadline, "this vote is over")
+    require(not any(view.includes(c.act.number) for c in opening.closings.values()), "this vote is closed")
+    opening.ballots.append(Ballot(change.id, me, change.command.choice))
+
+
+def close_vote(law: "Law", change: LawChange, view: View) -> None:
+    """An auditor's duty device closes a vote, once its deadline and grace are over."""
+    opening = seen_opening(law, change.command.opening, view)
+    proposal = law.proposals[opening.change.command.proposal]
+    me = _auditor(view, change)
+    _is_over(proposal, change)
+    require(opening_holds(opening, view), "this opening does not hold")
+    opening.closings[change.id] = Closing(me, view.sealed.epoch, change.past)
+
+
+def seal_vote(law: "Law", change: LawChange, view: View) -> None:
+    """An auditor seals exactly the countable ballots in the joint past of k closings."""
+    command: SealVote = change.command
+    opening = seen_opening(law, command.opening, view)
+    proposal = law.proposals[opening.change.command.proposal]
+    me = _auditor(view, change)
+    _is_over(proposal, change)
+    require(present_opening(law, proposal, view) is opening, "another opening of this vote holds")
+    final = decide(law, proposal, view.bits)
+    require(final is None, "this vote is sealed already")
+    require(command.state == view.sealed.digest(), "this seal was made by a program that reads the law otherwise")
+    older = _older_candidate(law, proposal, view)
+    require(command.adopts == (older.change.id if older else b""), "earlier auditors' seal has to be upheld")
+    outcome = older.outcome if older else _counted(law, opening, proposal, command, view)
+    hands_over = any(effect[0] == "auditors" for effect in proposal.change.command.effects)
+    seal = Seal(change, command.opening, proposal.change.id, view.sealed.epoch, view.sealed.k, outcome, [], hands_over)
+    _support(law, seal, me, view)
+    law.seals[change.id] = seal
+    proposal.seals.append(change.id)
+
+
+def _counted(law: "Law", opening: Opening, proposal: Proposal, command: SealVote, view: View) -> Outcome:
+    """Count what a seal seals, and require that it named exactly that."""
+    closings = [opening.closings[id_] for id_ in command.closings if id_ in opening.closings]
+    known = len(closings) == len(command.closings) and all(view.includes(closing.act.number) for closing in closings)
+    require(known, "this seal names a closing that is not there")
+    people = {closing.act.person for closing in closings if closing.epoch == view.sealed.epoch}
+    require(
+        len(people) >= view.sealed.k and people <= view.sealed.auditors.keys(), "too few auditors have closed this vote"
+    )
+    joint = 0
+    for closing in closings:
+        joint |= law.pasts.bits(closing.past)
+    ballots = countable(opening, joint, view)
+    require(command.root == root_of(opening, ballots), "this seal leaves out ballots, or counts others")
+    charter = law.view_of(opening.change).sealed.charter
+    return outcome_of(opening, ballots, charter, proposal.change.command.effects)
+
+
+def _older_candidate(law: "Law", proposal: Proposal, view: View) -> Seal | None:
+    """Return the seal of an earlier epoch that a new one has to uphold (S4)."""
+    seals = (law.seals[id_] for id_ in proposal.seals)
+    older = [seal for seal in seals if seal.epoch < view.sealed.epoch and view.includes(seal.change.number)]
+
+    def weight(seal: Seal) -> tuple[int, bytes]:
+        return len({act.person for act in seal.supporters if view.includes(act.number)}), seal.change.id
+
+    return max(older, key=weight, default=None)
+
+
+def support_seal(law: "Law", change: LawChange, view: View) -> None:
+    """An auditor supports another's seal."""
+    seal = law.seals.get(change.command.seal)
+    require(seal is not None and view.includes(seal.change.number), "this supports a seal that is not there")
+    assert seal is not None  # noqa: S101 - require said so
+    _is_over(law.proposals[seal.proposal], change)
+    auditors = law.view_of(seal.change).sealed.auditors
+    person = next((person for person, device in auditors.items() if device == change.author), None)
+    require(person is not None, "only the auditors' own devices seal")
+    assert person is not None  # noqa: S101 - likewise
+    _support(law, seal, Act(change.author, person, change.number, change.seq, change.time), view)
+
+
+def _support(law: "Law", seal: Seal, me: Act, view: View) -> None:
+    """Note a support, unless its author bound themselves otherwise before (S1, S3)."""
+    for number, id_ in law.supports.get(me.person, ()):
+        earlier = law.seals[id_]
+        if id_ == seal.change.id or not view.includes(number):
+            continue
+        same = earlier.proposal == seal.proposal and earlier.epoch == seal.epoch
+        require(not same, "this auditor supports another result of this vote")
+        require(not (earlier.hands_over and earlier.epoch >= seal.epoch), "this auditor has handed over to others")
+    seal.supporters.append(me)
+    law.supports.setdefault(me.person, []).append((me.number, seal.change.id))
+    law.seal_bits[law.pasts.place(me.number)] = seal.proposal
+
+
+def _auditor(view: View, change: LawChange) -> Act:
+    """Return the auditor who acts, by the device that their office names.
+
+    Raises:
+        Refused: if it is another device, or no auditor.
+    """
+    person = next((person for person, device in view.sealed.auditors.items() if device == change.author), None)
+    require(person is not None, "only the auditors' own devices close and seal")
+    assert person is not None  # noqa: S101 - require said so
+    return Act(change.author, person, change.number, change.seq, change.time)
+
+
+def _is_over(proposal: Proposal, change: LawChange) -> None:
+    end = proposal.change.command.deadline + proposal.change.command.grace
+    require(change.time >= end, "this vote is not over yet")
+
+
+def seen_proposal(law: "Law", id_: bytes, view: View) -> Proposal:
+    """Return a proposal that lies in this past.
+
+    Raises:
+        Refused: if there is none.
+    """
+    proposal = law.proposals.get(id_)
+    require(proposal is not None and view.includes(proposal.change.number), "this names a proposal that is not there")
+    assert proposal is not None  # noqa: S101 - require said so
+    return proposal
+
+
+def seen_opening(law: "Law", id_: bytes, view: View) -> Opening:
+    """Return an opening that lies in this past.
+
+    Raises:
+        Refused: if there is none.
+    """
+    opening = law.openings.get(id_)
+    require(opening is not None and view.includes(opening.change.number), "this names a vote that is not open")
+    assert opening is not None  # noqa: S101 - require said so
+    return opening
+
+
+RULES: Mapping[type[Any], LawRule] = {
+    Propose: propose,
+    Sponsor: sponsor,
+    OpenVote: open_vote,
+    CosignOpening: cosign,
+    ContestOpening: contest,
+    CastBallot: cast_ballot,
+    CloseVote: close_vote,
+    SealVote: seal_vote,
+    SupportSeal: support_seal,
+}

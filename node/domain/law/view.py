@@ -1,0 +1,144 @@
+"""The law as it stands in one past: who belongs, who acts for whom, who holds which role.
+
+Every judgement is made through a view of the judged change's own past, so it is the same on every node. The view of
+everything that is held is what a node shows and acts by now.
+"""
+
+from collections.abc import Iterator
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from node.domain.law.charter import DAY_MS
+from node.domain.law.records import Act, Grant, RoleGrant
+from node.domain.law.sealed import FOREVER_MS, Sealed
+
+if TYPE_CHECKING:  # the fold that a view looks into
+    from node.domain.law.fold import Law
+
+STEWARD, MODERATOR, AUDITOR, WELCOMER = "steward", "moderator", "auditor", "welcomer"
+FOUNDER_ROLES = (STEWARD, MODERATOR, WELCOMER)
+
+
+class View:
+    """The law in the past whose changes are these bits; `now` adds what fork proofs say that lie in no past."""
+
+    __slots__ = ("bits", "law", "now", "sealed")
+
+    def __init__(self, law: "Law", bits: int, sealed: Sealed, *, now: bool = False) -> None:
+        self.law = law
+        self.bits = bits
+        self.sealed = sealed
+        self.now = now
+
+    # -- what lies in it, and what of it counts ----------------------------------------------------------------------
+
+    def includes(self, number: int) -> bool:
+        """Tell whether a law change lies in this past."""
+        return bool(self.bits >> self.law.pasts.place(number) & 1)
+
+    def counts(self, act: Act) -> bool:
+        """Tell whether something a member did counts here: not beyond a cut, nor on the forked part of a log."""
+        if not self.includes(act.number):
+            return False
+        place = self.law.pasts.place(act.number)
+        cuts = [cut for cut in (self.sealed.removed.get(act.person), self._revoked(act.device)) if cut is not None]
+        if not all(cut >> place & 1 for cut in cuts):
+            return False
+        fork = self.fork_of(act.device)
+        return fork is None or act.seq < fork
+
+    def fork_of(self, device: bytes) -> int | None:
+        """Return from which sequence number on a log has two branches here; None if it has one."""
+        pairs = self.law.branches.get(device, ())
+        seqs = [seq for one, other, seq in pairs if self.includes(one) and self.includes(other)]
+        if self.now and device in self.law.forked:
+            seqs.append(self.law.forked[device])
+        return min(seqs, default=None)
+
+    def _revoked(self, device: bytes) -> int | None:
+        """Return the bits up to which a revoked device counts; None while it is not revoked."""
+        cut = None
+        for act, bits in self.law.revocations.get(device, ()):
+            if self.includes(act.number):
+                cut = bits if cut is None else cut & bits
+        return cut
+
+    # -- who belongs ------------------------------------------------------------------------------------------------
+
+    def holds(self, grant: Grant) -> bool:
+        """Tell whether a grant gives its device standing here."""
+        if not self.includes(grant.number) or grant.person in self.sealed.removed:
+            return False
+        if sum(self.counts(act) for act in grant.supports) < grant.needed or self._revoked(grant.device) is not None:
+            return False
+        leaves = [leave for leave in self.law.leaves.get(grant.person, ()) if self.includes(leave)]
+        covers = self.law.pasts.covers[grant.number]
+        return all(covers >> self.law.pasts.place(leave) & 1 for leave in leaves)
+
+    def grant_of(self, device: bytes) -> Grant | None:
+        """Return the grant by which a device stands, if any does."""
+        return next((grant for grant in self.law.grants.get(device, ()) if self.holds(grant)), None)
+
+    def person_of(self, device: bytes) -> bytes | None:
+        """Return whom a device acts for, or None while it has no standing."""
+        grant = self.grant_of(device)
+        return grant.person if grant else None
+
+    def standing(self) -> Iterator[Grant]:
+        """Return, of every device in standing, the grant it stands by."""
+        for device in self.law.grants:
+            grant = self.grant_of(device)
+            if grant is not None:
+                yield grant
+
+    def members(self) -> dict[bytes, list[Grant]]:
+        """Return every person who belongs, with their devices in order of admission."""
+        people: dict[bytes, list[Grant]] = {}
+        for grant in self.standing():
+            people.setdefault(grant.person, []).append(grant)
+        for devices in people.values():
+            devices.sort(key=lambda grant: grant.number)
+        return people
+
+    def electorate(self) -> frozenset[bytes]:
+        """Return everybody who may vote in a vote that is opened on this past."""
+        return frozenset(grant.person for grant in self.standing())
+
+    def is_member(self, person: bytes) -> bool:
+        """Tell whether a person belongs."""
+        return any(self.holds(grant) for grant in self.law.grants_of(person))
+
+    # -- who may do what ---------------------------------------------------------------------------------------------
+
+    def roles(self, person: bytes, at_ms: int) -> list[RoleGrant]:
+        """Return the roles that a person holds at a time."""
+        if not self.is_member(person):
+            return []
+        held = [r for r in self.sealed.roles if r.person == person and r.since_ms <= at_ms <= r.until_ms]
+        auditor = person in self.sealed.auditors
+        return [*held, *([RoleGrant(person, AUDITOR, "", 0, FOREVER_MS, b"")] if auditor else [])]
+
+    def has_role(self, person: bytes, role: str, at_ms: int) -> bool:
+        """Tell whether a person holds a role at a time."""
+        return any(held.role == role for held in self.roles(person, at_ms))
+
+    def is_duty_device(self, device: bytes) -> bool:
+        """Tell whether a device is the one by which an auditor closes and seals."""
+        return device in self.sealed.auditors.values()
+
+    def suspended_until(self, person: bytes, at_ms: int) -> int | None:
+        """Return until when a person's posting is paused, if enough moderators said so."""
+        charter = self.sealed.charter
+        length = charter["suspension_days"] * DAY_MS
+        resumed = self.sealed.resumed.get(person, 0)
+        times: dict[bytes, int] = {}
+        for act in self.law.suspensions.get(person, ()):
+            if self.counts(act) and resumed < act.time <= at_ms < act.time + length:
+                times[act.person] = min(act.time, times.get(act.person, act.time))
+        enough = sorted(times.values())[charter["suspenders"] - 1 :]
+        return enough[0] + length if enough else None
+
+
+def electorate_root(people: frozenset[bytes]) -> bytes:
+    """Return the hash of an electorate."""
+    return blake2b(b"".join(sorted(people)), digest_size=32, person=b"commons/voters/1").digest()

@@ -1,0 +1,418 @@
+"""Deciding: ballots merge freely, and only a seal of k auditors over one identical set of them binds."""
+
+import pytest
+from authors import NOW_MS
+from council import AFTER, DAY_MS, DEADLINE, HOUR_MS, OPENED, VOTED, Council, converged, person
+
+from node.domain.law.decisions import CastBallot, ContestOpening, CosignOpening, OpenVote, Propose, SealVote
+from node.domain.law.membership import VouchFor
+from node.domain.law.view import electorate_root
+
+
+def refusal(council: Council, id_: bytes) -> str:
+    return converged(council).refused.get(id_, "")
+
+
+def test_what_most_members_want_becomes_law_once_enough_auditors_seal_it() -> None:
+    council = Council()
+    proposal, opening = council.propose([["rule", "vouchers", 5]])
+    council.vote(opening, A="yes", B="yes", C="yes", D="no", E="abstain")
+
+    council.settle(opening)
+
+    folded = converged(council)
+    final = council.final(proposal, folded)
+    assert final is not None
+    assert final.outcome is not None
+    assert (final.outcome.winner, dict(final.outcome.tally)) == ("yes", {"yes": 3, "no": 1, "abstain": 1})
+    assert folded.law.present().sealed.charter["vouchers"] == 5
+
+
+def test_a_vote_that_one_auditor_alone_sealed_stays_open() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.vote(opening, A="yes")
+    council.sync()
+
+    closings = council.close(opening, "A", "B")
+    council.seal("A", opening, closings)
+
+    converged(council)
+    assert council.final(proposal) is None
+
+
+def test_backdated_ballots_that_surface_after_the_seal_change_nothing() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.vote(opening, A="yes", B="yes", C="no")
+    council.sync("A", "B", "C")
+    closings = council.close(opening, "A", "B")
+    council.support("B", council.seal("A", opening, closings))
+    before = council.final(proposal)
+
+    council.vote(opening, VOTED, D="no", E="no", F="no")
+    council.sync()
+
+    converged(council)
+    assert before is not None
+    assert council.final(proposal) == before
+
+
+def test_the_last_ballot_of_a_voters_own_log_counts_once() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.vote(opening, A="no")
+    council.vote(opening, A="yes")
+
+    council.settle(opening)
+
+    final = council.final(proposal, converged(council))
+    assert final is not None
+    assert final.outcome is not None
+    assert dict(final.outcome.tally) == {"yes": 1, "no": 0, "abstain": 0}
+
+
+def test_ballots_of_a_voter_who_forked_their_log_count_neither_way() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    head = council.heads.get("D")
+    council.vote(opening, D="yes", E="yes")
+    council.sync("D", "A")
+    council.say("D", CastBallot(opening, "no"), VOTED, after=head, deps=[opening])
+    council.sync("D", "B")
+
+    council.settle(opening)
+
+    folded = converged(council)
+    final = council.final(proposal, folded)
+    assert final is not None
+    assert final.outcome is not None
+    assert dict(final.outcome.tally)["yes"] == 1
+    assert folded.law.present().fork_of(council.member("D").device) is not None
+
+
+def test_a_fork_after_the_seal_changes_nothing() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    head = council.heads.get("D")
+    council.vote(opening, D="yes", E="yes")
+    council.settle(opening)
+    before = council.final(proposal)
+
+    council.say("D", CastBallot(opening, "no"), VOTED, after=head, deps=[opening])
+    council.sync()
+
+    converged(council)
+    assert council.final(proposal) == before
+
+
+def test_a_seal_that_leaves_out_a_ballot_of_its_own_past_is_refused() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.vote(opening, A="yes", D="no")
+    council.sync()
+    closings = council.close(opening, "A", "B")
+
+    bad = council.seal("A", opening, closings, root=bytes(32))
+    council.support("B", bad)
+    council.sync()
+
+    assert "leaves out ballots" in refusal(council, bad)
+    assert council.final(proposal) is None
+
+
+def test_a_seal_or_a_closing_before_the_end_is_refused() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.vote(opening, A="yes")
+    council.sync()
+
+    early = council.close(opening, "C", time=DEADLINE)
+    closings = council.close(opening, "B", "C", time=AFTER)
+    seal = council.seal("A", opening, closings, time=DEADLINE + HOUR_MS - 1)
+
+    assert "not over yet" in refusal(council, early[0])
+    assert "not over yet" in refusal(council, seal)
+    assert council.final(proposal) is None
+
+
+def test_a_second_support_in_one_log_does_not_count_and_the_first_seal_stays() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.vote(opening, A="yes")
+    council.sync("A", "B")
+    first = council.seal("A", opening, council.close(opening, "A", "B"))
+    council.support("B", first)
+    council.vote(opening, C="no", D="no")
+    council.sync("C", "D")
+    closings = council.close(opening, "C")
+    second = council.seal("C", opening, [*closings, *council.close(opening, "B")])
+
+    again = council.support("B", second)
+
+    assert "another result" in refusal(council, again) or "sealed already" in refusal(council, second)
+    final = council.final(proposal)
+    assert final is not None
+    assert final.seal == first
+
+
+def two_seals(council: Council) -> tuple[bytes, bytes, bytes]:
+    """Let B fork its log to support two seals with different outcomes; returns the proposal and both."""
+    proposal, opening = council.propose()
+    council.vote(opening, A="yes")
+    council.sync("A", "B")
+    before = council.heads["B"]
+    ours = council.close(opening, "A", "B")
+    first = council.seal("A", opening, ours)
+    council.support("B", first)
+    council.vote(opening, C="no", D="no")
+    council.sync("C", "D")
+    forked = council.say("B", type(council.all[ours[1]].command)(opening), AFTER, after=before, deps=[opening])
+    theirs = [*council.close(opening, "C"), forked]
+    second = council.seal("C", opening, theirs)
+    council.say("B", type(council.all[council.heads["B"]].command)(second), AFTER, after=forked, deps=[second])
+    council.sync()
+    return proposal, first, second
+
+
+def test_two_complete_seals_through_a_forked_log_are_contested_and_the_forker_is_named() -> None:
+    council = Council()
+    proposal, _, _ = two_seals(council)
+
+    final = council.final(proposal, converged(council))
+
+    assert final is not None
+    assert final.outcome is None
+    assert final.forkers == {person(council, "B")}
+
+
+def test_late_ballots_that_reached_only_some_auditors_come_together_in_the_closings() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.vote(opening, A="yes", B="yes", C="no")
+    council.sync()
+    council.vote(opening, D="no")
+    council.sync("D", "A")
+    council.vote(opening, E="no")
+    council.sync("E", "B")
+
+    closings = council.close(opening, "A", "B")
+    seal = council.seal("A", opening, closings)
+    council.support("B", seal)
+
+    final = council.final(proposal, converged(council))
+    assert final is not None
+    assert final.outcome is not None
+    assert dict(final.outcome.tally) == {"yes": 2, "no": 3, "abstain": 0}
+
+
+def test_a_ballot_with_a_closing_in_its_past_does_not_count() -> None:
+    council = Council()
+    _, opening = council.propose()
+    council.close(opening, "A")
+    council.sync()
+
+    late = council.say("D", CastBallot(opening, "no"), VOTED)
+
+    assert "closed" in refusal(council, late)
+
+
+def test_only_those_who_belonged_when_a_vote_was_opened_vote() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.join("Z", time=OPENED + 1)
+    council.sync("Z", *council.names)
+
+    late = council.say("Z", CastBallot(opening, "no"), VOTED)
+    council.vote(opening, A="yes")
+    council.settle(opening)
+
+    assert "after this vote was opened" in refusal(council, late)
+    assert person(council, "Z") in council.fold().law.members()
+    final = council.final(proposal)
+    assert final is not None
+    assert final.outcome is not None
+    assert final.outcome.electorate == 6
+
+
+def test_a_strangers_ballot_is_refused() -> None:
+    council = Council()
+    _, opening = council.propose()
+    council.sync("X", *council.names)
+
+    assert "only members" in refusal(council, council.say("X", CastBallot(opening, "no"), VOTED))
+
+
+@pytest.mark.parametrize(("minutes", "counts"), [(-1, True), (0, True), (1, False)])
+def test_a_ballot_counts_up_to_the_deadline(minutes: int, counts: bool) -> None:
+    council = Council()
+    _, opening = council.propose()
+
+    ballot = council.say("D", CastBallot(opening, "yes"), DEADLINE + minutes)
+
+    assert (refusal(council, ballot) == "") is counts
+
+
+def test_an_opening_has_to_name_exactly_the_members_in_its_past() -> None:
+    council = Council()
+    proposal = council.say("A", Propose([["unrole", person(council, "A"), "steward"]], DEADLINE, HOUR_MS, b""), NOW_MS)
+
+    wrong = council.say("A", OpenVote(proposal, electorate_root(frozenset())), OPENED)
+
+    assert "other voters" in refusal(council, wrong)
+
+
+def test_an_opening_by_a_member_holds_once_an_auditor_or_two_stewards_confirm_it() -> None:
+    council = Council()
+    proposal = council.propose(by="D", opener="D")[0]
+    opening = next(iter(council.fold().law.proposals[proposal].openings))
+    council.sync()
+    bare = council.close(opening, "A", "B")
+
+    council.say("C", CosignOpening(opening), OPENED)
+    council.sync()
+    confirmed = council.close(opening, "A", "B")
+
+    refused = converged(council).refused
+    assert all("does not hold" in refused[id_] for id_ in bare)
+    assert not any(id_ in refused for id_ in confirmed)
+
+
+def test_a_stale_opening_that_leaves_a_member_out_is_contested_and_seals_nothing_until_a_new_one() -> None:
+    council = Council()
+    stale = set(council.views["C"])
+    council.join("Z", time=NOW_MS + 1)
+    council.sync("A", "Z")
+    council.names.append("Z")
+    council.views["C"] = stale
+    proposal = council.say("C", Propose([["resume", person(council, "A")]], DEADLINE, HOUR_MS, b""), NOW_MS)
+    voters = council.seen_by("C").law.present().electorate()
+    opening = council.say("C", OpenVote(proposal, electorate_root(voters)), OPENED)
+    council.sync()
+    objection = council.say("Z", ContestOpening(opening), OPENED)
+    council.sync()
+    barred = council.close(opening, "B")
+
+    again = council.open(proposal, "A")
+    council.vote(again, A="yes", Z="no")
+    council.settle(again, "AC")
+
+    refused = converged(council).refused
+    assert objection not in refused
+    assert "does not hold" in refused[barred[0]]
+    final = council.final(proposal)
+    assert final is not None
+    assert final.outcome is not None
+    assert final.outcome.electorate == 7
+
+
+def test_who_joined_later_cannot_hold_up_a_vote_by_objecting() -> None:
+    council = Council()
+    _, opening = council.propose()
+    council.join("Z", time=OPENED + 1)
+    council.sync("Z", *council.names)
+
+    assert "after this vote" in refusal(council, council.say("Z", ContestOpening(opening), VOTED))
+
+
+def test_an_auditors_second_device_does_not_seal() -> None:
+    council = Council()
+    _, opening = council.propose()
+    council.sync()
+    other = council.member("A")
+    council.people["A2"] = type(other)("A", 1)
+    council.views["A2"] = set(council.views["A"])
+
+    closing = council.close(opening, "A2")
+
+    assert "only the auditors' own devices" in refusal(council, closing[0])
+
+
+def test_what_is_sealed_is_not_sealed_again() -> None:
+    council = Council()
+    _, opening = council.propose()
+    council.vote(opening, A="yes")
+    council.settle(opening)
+
+    again = council.seal("C", opening, council.close(opening, "A", "C"))
+
+    assert "sealed already" in refusal(council, again)
+
+
+def test_a_seal_of_a_program_that_reads_the_law_otherwise_is_refused() -> None:
+    council = Council()
+    _, opening = council.propose()
+    council.sync()
+
+    seal = council.seal("A", opening, council.close(opening, "A", "B"), state=bytes(32))
+
+    assert "otherwise" in refusal(council, seal)
+
+
+@pytest.mark.parametrize(("votes", "winner"), [(2, "no quorum"), (3, "yes"), (4, "yes")])
+def test_the_quorum_is_a_share_of_those_who_may_vote(votes: int, winner: str) -> None:
+    council = Council(rules=[["grace_hours", 1], ["quorum", [0, 1]], ["voting_days", 1]])
+    council.pass_it([["rule", "quorum", [1, 2]]])
+    proposal, opening = council.propose(time=NOW_MS + 9 * DAY_MS, deadline=NOW_MS + 11 * DAY_MS)
+
+    council.vote(opening, NOW_MS + 10 * DAY_MS, **dict.fromkeys(council.names[:votes], "yes"))
+    council.settle(opening, time=NOW_MS + 13 * DAY_MS)
+
+    final = council.final(proposal, converged(council))
+    assert final is not None
+    assert final.outcome is not None
+    assert final.outcome.winner == winner
+
+
+@pytest.mark.parametrize(("yes", "winner"), [(3, "no"), (4, "no"), (5, "yes")])
+def test_a_grave_decision_needs_more_than_its_share_of_yes(yes: int, winner: str) -> None:
+    council = Council(rules=[["grace_hours", 1], ["quorum", [0, 1]], ["voting_days", 1]])
+    proposal, opening = council.propose([["rule", "vouchers", 3]])
+
+    council.vote(opening, **dict.fromkeys(council.names[:yes], "yes"), **dict.fromkeys(council.names[yes:], "no"))
+    council.settle(opening)
+
+    final = council.final(proposal, converged(council))
+    assert final is not None
+    assert final.outcome is not None
+    assert final.outcome.winner == winner
+
+
+def test_of_two_amendments_of_one_rule_in_a_partition_the_later_deadlines_holds() -> None:
+    council = Council()
+    early, first = council.propose([["rule", "vouchers", 3]], deadline=DEADLINE)
+    late, second = council.propose([["rule", "vouchers", 5]], by="C", opener="C", deadline=DEADLINE + 50)
+    for opening in (first, second):
+        council.vote(opening, A="yes", B="yes", C="yes", D="yes")
+    council.sync()
+    sealed_late = council.seal("C", second, council.close(second, "B", "C"))
+    sealed_early = council.seal("A", first, council.close(first, "A", "B"), AFTER + HOUR_MS)
+    council.support("B", sealed_early, AFTER + HOUR_MS)
+    council.support("B", sealed_late, AFTER + HOUR_MS)
+    council.sync()
+
+    folded = converged(council)
+
+    assert council.final(early) is not None
+    assert council.final(late) is not None
+    assert folded.law.present().sealed.charter["vouchers"] == 5
+
+
+def test_law_of_the_future_is_refused_and_only_a_seal_that_raises_the_version_halts_law() -> None:
+    council = Council()
+    council.pass_it([["law", 2]])
+
+    after = council.say("A", VouchFor(bytes(32)), AFTER)
+
+    assert "newer version" in refusal(council, after)
+
+
+def test_a_ballot_of_a_vote_that_nobody_opened_is_refused() -> None:
+    council = Council()
+
+    assert "not open" in refusal(council, council.say("B", CastBallot(bytes(32), "yes"), VOTED))
+
+
+def test_seals_name_their_closings_in_order() -> None:
+    with pytest.raises(Exception, match="order"):
+        SealVote(bytes(32), [b"b" * 32, b"a" * 32], bytes(32), bytes(32), [], b"").check()
