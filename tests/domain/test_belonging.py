@@ -168,13 +168,14 @@ def test_a_removed_members_backdated_vouch_for_a_friend_is_void() -> None:
     removed(council)
     knock = council.knock("Z", time=NOW_MS)
     council.sync("Z", "F")
-    council.say("F", VouchFor(knock), NOW_MS)
+    backdated = council.say("F", VouchFor(knock), NOW_MS + 2 * HOUR_MS)
     council.sync("F", "Z", *council.names)
     council.say("A", VouchFor(knock), LATER)
     council.sync("Z", *council.names)
 
     admission = council.say("A", AdmitMember(knock, []), LATER)
 
+    assert refusal(council, backdated) == ""
     assert "not enough" in refusal(council, admission)
     assert "Z" not in members(council)
 
@@ -190,25 +191,26 @@ def test_an_accomplice_with_a_stale_past_lets_nobody_in_on_a_removed_members_vou
         key=lambda id_: council.all[id_].seq,
     )
     council.sync("Z", "F", "E")
-    council.say("F", VouchFor(knock), NOW_MS)
+    council.say("F", VouchFor(knock), NOW_MS + 2 * HOUR_MS)
     council.sync("F", "E")
     council.say("E", VouchFor(knock), NOW_MS)
 
-    council.say("E", AdmitMember(knock, []), NOW_MS)
+    admission = council.say("E", AdmitMember(knock, []), NOW_MS + 2 * HOUR_MS)
     council.sync("E", *council.names)
 
+    assert refusal(council, admission) == ""
     assert "Z" not in members(council)
 
 
 def test_a_branch_that_the_removal_did_not_see_is_void_too() -> None:
     council = vouching()
     own = [id_ for id_ in council.views["F"] if council.all[id_].device == council.member("F").device]
-    first = min(own, key=lambda id_: council.all[id_].seq)
+    early = next(id_ for id_ in own if council.all[id_].seq == 2)
     removed(council)
     knock = council.knock("Y", time=NOW_MS)
     council.sync("Y", "F")
 
-    council.say("F", VouchFor(knock), NOW_MS, after=first, deps=[knock])
+    council.say("F", VouchFor(knock), NOW_MS, after=early, deps=[knock])
     council.sync("F", "Y", *council.names)
     council.say("A", VouchFor(knock), LATER)
     council.say("A", AdmitMember(knock, []), LATER)

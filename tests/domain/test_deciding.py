@@ -141,16 +141,16 @@ def test_a_second_support_in_one_log_does_not_count_and_the_first_seal_stays() -
     proposal, opening = council.propose()
     council.vote(opening, A="yes")
     council.sync("A", "B")
-    first = council.seal("A", opening, council.close(opening, "A", "B"))
+    closings = council.close(opening, "A", "B")
+    first = council.seal("A", opening, closings)
     council.support("B", first)
     council.vote(opening, C="no", D="no")
     council.sync("C", "D")
-    closings = council.close(opening, "C")
-    second = council.seal("C", opening, [*closings, *council.close(opening, "B")])
+    second = council.seal("C", opening, [*council.close(opening, "C"), closings[1]])
 
     again = council.support("B", second)
 
-    assert "another result" in refusal(council, again) or "sealed already" in refusal(council, second)
+    assert "another result" in refusal(council, again)
     final = council.final(proposal)
     assert final is not None
     assert final.seal == first

@@ -155,7 +155,7 @@ def seal_vote(law: "Law", change: LawChange, view: View) -> None:
     final = decide(law, proposal, view.bits)
     require(final is None, "this vote is sealed already")
     require(command.state == view.sealed.digest(), "this seal was made by a program that reads the law otherwise")
-    older = _older_candidate(law, proposal, view)
+    older = older_candidate(law, proposal, view)
     require(command.adopts == (older.change.id if older else b""), "earlier auditors' seal has to be upheld")
     outcome = older.outcome if older else _counted(law, opening, proposal, command, view)
     hands_over = any(effect[0] == "auditors" for effect in proposal.change.command.effects)
@@ -178,12 +178,17 @@ def _counted(law: "Law", opening: Opening, proposal: Proposal, command: SealVote
     for closing in closings:
         joint |= law.pasts.bits(closing.past)
     ballots = countable(opening, joint, view)
-    require(command.root == root_of(opening, ballots), "this seal leaves out ballots, or counts others")
+    names_all(command, root_of(opening, ballots))
     charter = law.view_of(opening.change).sealed.charter
     return outcome_of(opening, ballots, charter, proposal.change.command.effects)
 
 
-def _older_candidate(law: "Law", proposal: Proposal, view: View) -> Seal | None:
+def names_all(command: SealVote, root: bytes) -> None:
+    """A seal counts exactly the countable ballots in its closings' joint past."""
+    require(command.root == root, "this seal leaves out ballots, or counts others")
+
+
+def older_candidate(law: "Law", proposal: Proposal, view: View) -> Seal | None:
     """Return the seal of an earlier epoch that a new one has to uphold (S4)."""
     seals = (law.seals[id_] for id_ in proposal.seals)
     older = [seal for seal in seals if seal.epoch < view.sealed.epoch and view.includes(seal.change.number)]
@@ -213,12 +218,22 @@ def _support(law: "Law", seal: Seal, me: Act, view: View) -> None:
         earlier = law.seals[id_]
         if id_ == seal.change.id or not view.includes(number):
             continue
-        same = earlier.proposal == seal.proposal and earlier.epoch == seal.epoch
-        require(not same, "this auditor supports another result of this vote")
-        require(not (earlier.hands_over and earlier.epoch >= seal.epoch), "this auditor has handed over to others")
+        one_root_each(seal, earlier)
+        barred_after_hand_over(seal, earlier)
     seal.supporters.append(me)
     law.supports.setdefault(me.person, []).append((me.number, seal.change.id))
     law.seal_bits[law.pasts.place(me.number)] = seal.proposal
+
+
+def one_root_each(seal: Seal, earlier: Seal) -> None:
+    """An auditor supports one result of a vote in an epoch (S1)."""
+    same = earlier.proposal == seal.proposal and earlier.epoch == seal.epoch
+    require(not same, "this auditor supports another result of this vote")
+
+
+def barred_after_hand_over(seal: Seal, earlier: Seal) -> None:
+    """Who supports a hand-over seals nothing more with the auditors of before (S3)."""
+    require(not (earlier.hands_over and earlier.epoch >= seal.epoch), "this auditor has handed over to others")
 
 
 def _auditor(view: View, change: LawChange) -> Act:

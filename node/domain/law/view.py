@@ -41,7 +41,7 @@ class View:
         if not self.includes(act.number):
             return False
         place = self.law.pasts.place(act.number)
-        cuts = [cut for cut in (self.sealed.removed.get(act.person), self._revoked(act.device)) if cut is not None]
+        cuts = [cut for cut in (self.cut_of(act.person), self._revoked(act.device)) if cut is not None]
         if not all(cut >> place & 1 for cut in cuts):
             return False
         fork = self.fork_of(act.device)
@@ -54,6 +54,10 @@ class View:
         if self.now and device in self.law.forked:
             seqs.append(self.law.forked[device])
         return min(seqs, default=None)
+
+    def cut_of(self, person: bytes) -> int | None:
+        """Return the bits up to which a removed person's law counts; None if nobody removed them."""
+        return self.sealed.removed.get(person)
 
     def _revoked(self, device: bytes) -> int | None:
         """Return the bits up to which a revoked device counts; None while it is not revoked."""

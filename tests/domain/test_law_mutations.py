@@ -1,0 +1,50 @@
+"""Every rule that keeps law from flipping is needed: without it, a test about it fails."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import test_belonging
+import test_deciding
+
+from node.domain.law import deciding
+from node.domain.law.view import View
+
+
+def _nothing(*_: Any) -> None:
+    """Stand in for a rule that was taken out."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "rule", "story"),
+    [
+        (
+            deciding,
+            "one_root_each",
+            test_deciding.test_a_second_support_in_one_log_does_not_count_and_the_first_seal_stays,
+        ),
+        (
+            deciding,
+            "barred_after_hand_over",
+            test_belonging.test_who_supported_a_hand_over_is_barred_from_the_old_auditors_seals,
+        ),
+        (
+            deciding,
+            "older_candidate",
+            lambda: test_belonging.test_new_auditors_have_to_uphold_an_older_candidate_in_their_past(upholds=True),
+        ),
+        (deciding, "names_all", test_deciding.test_a_seal_that_leaves_out_a_ballot_of_its_own_past_is_refused),
+        (View, "cut_of", test_belonging.test_a_removed_members_backdated_vouch_for_a_friend_is_void),
+        (View, "cut_of", test_belonging.test_an_accomplice_with_a_stale_past_lets_nobody_in_on_a_removed_members_vouch),
+        (View, "fork_of", test_deciding.test_ballots_of_a_voter_who_forked_their_log_count_neither_way),
+    ],
+    ids=lambda part: part if isinstance(part, str) else getattr(part, "__name__", ""),
+)
+def test_without_a_rule_the_test_about_it_fails(
+    monkeypatch: pytest.MonkeyPatch, owner: Any, rule: str, story: Callable[[], None]
+) -> None:
+    story()
+    monkeypatch.setattr(owner, rule, _nothing)
+
+    with pytest.raises((AssertionError, KeyError)):
+        story()
