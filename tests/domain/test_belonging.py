@@ -466,7 +466,7 @@ def test_a_revoked_device_keeps_what_its_person_saw_and_nothing_more() -> None:
     _, opening = council.propose()
     council.views[phone] |= council.views["F"]
     stale = set(council.views[phone])
-    council.say("F", RevokeDevice(council.member(phone).device), OPENED)
+    council.say("F", RevokeDevice(council.member(phone).device, 1), OPENED)
     council.views[phone] = stale
     council.vote(opening, VOTED, **{phone: "no"})
     council.sync(phone, *council.names)
@@ -482,7 +482,7 @@ def test_a_revoked_device_keeps_what_its_person_saw_and_nothing_more() -> None:
 def test_nobody_revokes_anothers_device() -> None:
     council = Council()
 
-    revocation = council.say("E", RevokeDevice(council.member("F").device), NOW_MS)
+    revocation = council.say("E", RevokeDevice(council.member("F").device, 1), NOW_MS)
 
     assert "own person" in refusal(council, revocation)
 

@@ -74,9 +74,11 @@ def join_space(law: "Law", change: LawChange, view: View) -> None:
     Who was turned away may knock again with another ticket, a few times.
     """
     command: JoinSpace = change.command
-    require(
-        change.seq <= MAX_KNOCKS and view.grant_of(change.author) is None, "a knock comes before anything else in a log"
+    again = any(
+        grant.device == change.author and view.includes(grant.number) for grant in law.grants.get(change.author, ())
     )
+    require(view.grant_of(change.author) is None, "a member has no need to knock")
+    require(again or change.seq <= MAX_KNOCKS, "a knock comes before anything else in a log")
     terms = read_terms(command.terms, command.terms_signature)
     require(terms.space == law.space, "this ticket is for another space")
     check_proof(terms, command.proof, command.person, change.author)
@@ -233,7 +235,7 @@ def revoke_device(law: "Law", change: LawChange, view: View) -> None:
     me = member(view, change)
     theirs = any(grant.person == me.person for grant in law.grants.get(change.command.device, ()))
     require(theirs, "a device is ended by its own person")
-    law.revocations.setdefault(change.command.device, []).append((me, law.pasts.bits(change.past)))
+    law.revocations.setdefault(change.command.device, []).append((me, law.pasts.bits(change.past), change.command.last))
 
 
 def withdraw_ticket(law: "Law", change: LawChange, view: View) -> None:

@@ -16,7 +16,8 @@ from node.domain.area import require
 from node.domain.law import admitting, deciding
 from node.domain.law.admitting import MAX_KNOCKS, LawRule
 from node.domain.law.charter import Charter
-from node.domain.law.membership import LAW_VERSION, FoundSpace
+from node.domain.law.keys import Handing
+from node.domain.law.membership import LAW_VERSION, FoundSpace, RotateKeys
 from node.domain.law.records import Act, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal
 from node.domain.law.sealed import FOREVER_MS, Sealed, sealed_at
 from node.domain.law.view import FOUNDER_ROLES, View
@@ -41,13 +42,14 @@ class Law:
     withdrawals: dict[TicketId, list[int]] = field(default_factory=dict)
     admissions: dict[bytes, list[Act]] = field(default_factory=dict)
     leaves: dict[bytes, list[int]] = field(default_factory=dict)
-    revocations: dict[bytes, list[tuple[Act, int]]] = field(default_factory=dict)
+    revocations: dict[bytes, list[tuple[Act, int, int]]] = field(default_factory=dict)
     suspensions: dict[bytes, list[Act]] = field(default_factory=dict)
     proposals: dict[bytes, Proposal] = field(default_factory=dict)
     openings: dict[bytes, Opening] = field(default_factory=dict)
     seals: dict[bytes, Seal] = field(default_factory=dict)
     supports: dict[bytes, list[tuple[int, bytes]]] = field(default_factory=dict)
     seal_bits: dict[int, bytes] = field(default_factory=dict)
+    handings: list[Handing] = field(default_factory=list)
     forked: dict[bytes, int] = field(default_factory=dict)
     branches: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     offered: set[bytes] = field(default_factory=set)
@@ -177,6 +179,7 @@ class Law:
             return False
         finally:
             self._seen |= 1 << self.pasts.place(change.number)
+        self._note_handing(change)
         if len(self.seal_bits) > before:
             self._mask |= 1 << self.pasts.place(change.number)
         return True
@@ -196,6 +199,13 @@ class Law:
         bits = self.pasts.bits(change.past)
         acts = self._acts[change.author]
         return next((at for number, _, at in reversed(acts) if bits >> self.pasts.place(number) & 1), 0)
+
+    def _note_handing(self, change: LawChange) -> None:
+        wraps = getattr(change.command, "wraps", None)
+        if wraps is not None:
+            rotates = isinstance(change.command, FoundSpace | RotateKeys)
+            to = frozenset(reader for reader, _ in wraps)
+            self.handings.append(Handing(change.depth, change.id, change.number, to, rotates))
 
     def grant(self, grant: Grant) -> None:
         """Let a device act for its person from this change on."""

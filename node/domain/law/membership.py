@@ -147,15 +147,16 @@ class LeaveSpace:
 
 @dataclass(frozen=True, slots=True)
 class RevokeDevice:
-    """End a device of one's own: what it did in this change's past stays, anything else is void."""
+    """End a device of one's own: what it did up to `last` in its log, as this change's past shows, stays."""
 
     device: bytes
+    last: int
     kind: ClassVar[str] = "device.revoke"
     klass: ClassVar[int] = LAW
 
     def check(self) -> None:
         """Raise Malformed unless it names a device."""
-        well_formed(len(self.device) == KEY_BYTES, "a revocation names no device")
+        well_formed(len(self.device) == KEY_BYTES and self.last >= 0, "a revocation names no device")
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,7 @@ for _command, _types in (
     (WithdrawTicket, ((bytes,),)),
     (VouchFor, ((bytes,),)),
     (LeaveSpace, ()),
-    (RevokeDevice, ((bytes,),)),
+    (RevokeDevice, ((bytes,), (int,))),
     (RotateKeys, ((list,), (bytes,))),
     (HandKeys, ((list,),)),
     (SuspendMember, ((bytes,),)),

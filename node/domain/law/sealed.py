@@ -31,6 +31,7 @@ class Sealed:
     epoch: int = 0
     version: int = 1
     removed: Mapping[bytes, int] = field(default_factory=dict)
+    heads: Mapping[bytes, tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
     roles: tuple[RoleGrant, ...] = ()
     admitted: frozenset[bytes] = frozenset()
     resumed: Mapping[bytes, int] = field(default_factory=dict)
@@ -109,7 +110,8 @@ def _remove(law: "Law", state: Sealed, proposal: Proposal, args: list[bytes]) ->
     kept = law.pasts.bits(seal.change.past)
     before = state.removed.get(args[0], kept)
     roles = tuple(role for role in state.roles if role.person != args[0])
-    return replace(state, removed={**state.removed, args[0]: before & kept}, roles=roles)
+    heads = {**state.heads, args[0]: tuple((device, seq) for device, seq in seal.change.command.heads)}
+    return replace(state, removed={**state.removed, args[0]: before & kept}, heads=heads, roles=roles)
 
 
 def _readmit(_law: "Law", state: Sealed, _proposal: Proposal, args: list[bytes]) -> Sealed:

@@ -62,7 +62,7 @@ class View:
     def _revoked(self, device: bytes) -> int | None:
         """Return the bits up to which a revoked device counts; None while it is not revoked."""
         cut = None
-        for act, bits in self.law.revocations.get(device, ()):
+        for act, bits, _ in self.law.revocations.get(device, ()):
             if self.includes(act.number):
                 cut = bits if cut is None else cut & bits
         return cut
@@ -129,6 +129,18 @@ class View:
     def is_duty_device(self, device: bytes) -> bool:
         """Tell whether a device is the one by which an auditor closes and seals."""
         return device in self.sealed.auditors.values()
+
+    def cuts(self) -> dict[bytes, int]:
+        """Return, of every device whose log was cut, how far it counts: as seals and revocations say, else nothing."""
+        found: dict[bytes, int] = {}
+        for person in self.sealed.removed:
+            heads = dict(self.sealed.heads.get(person, ()))
+            found.update((grant.device, heads.get(grant.device, 0)) for grant in self.law.grants_of(person))
+        for device, revocations in self.law.revocations.items():
+            seqs = [last for act, _, last in revocations if self.includes(act.number)]
+            if seqs:
+                found[device] = min(found.get(device, seqs[0]), *seqs)
+        return found
 
     def suspended_until(self, person: bytes, at_ms: int) -> int | None:
         """Return until when a person's posting is paused, if enough moderators said so."""
