@@ -19,6 +19,7 @@ NAME_BYTES = 16
 NONCE_BYTES = 24
 OVERHEAD_BYTES = NONCE_BYTES + 16
 _BODY_CONTEXT = b"commons/body/1"
+_BESIDE_CONTEXT = b"commons/beside/1"
 
 _open = lib.crypto_aead_xchacha20poly1305_ietf_decrypt
 _NULL = ffi.NULL
@@ -76,3 +77,17 @@ def seal_to(plain: bytes, reader: bytes) -> bytes:
 def seal_to_many(plain: bytes, readers: list[bytes]) -> list[tuple[bytes, bytes]]:
     """Seal the same bytes to several readers; pairs of (reader, sealed), in the order given."""
     return [(reader, seal_to(plain, reader)) for reader in readers]
+
+
+def seal_with(plain: bytes, secret: bytes) -> bytes:
+    """Seal bytes that are no change's body for everyone who holds a secret."""
+    return seal_body(plain, secret, b"", 0, _BESIDE_CONTEXT)
+
+
+def open_with(sealed: bytes, secret: bytes) -> bytes:
+    """Open what `seal_with` sealed.
+
+    Raises:
+        Malformed: if it was sealed with another secret, or is something else.
+    """
+    return open_body(sealed, secret, b"", 0, _BESIDE_CONTEXT)

@@ -9,21 +9,30 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crdt.batch import Batch
-from crdt.change import BINDING, LAW
+from crdt.change import BINDING
 from crdt.history import Accepted, Log
 from identity.errors import Malformed
 from identity.keys import SigningKey
 from identity.sealed import name_of
 from node.domain.area import Erased, Fact, kind_of
-from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, FoundSpace
+from node.domain.law.membership import (
+    AdmitMember,
+    CertifyDevice,
+    EnterDevice,
+    FoundSpace,
+    HandKeys,
+    LeaveSpace,
+    RotateKeys,
+)
+from node.domain.law.records import LawChange
 from node.domain.posts import RetractPost
-from node.ingest.spaces import Elsewhere, Opened, Space, read_wrapped
+from node.ingest.spaces import Elsewhere, Opened, Space, read_before, read_wrapped
 from node.store.log import Stored
 from node.store.plan import Plan
 from node.store.vault import Vault
 
 _new = tuple.__new__  # as in crdt.batch
-_GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
+_GRANTING = (FoundSpace, AdmitMember, CertifyDevice, HandKeys, RotateKeys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ class Intake:
             log = self._begin_log(header.author)
         if not log.standing:
             log.standing = bool(space.law.in_standing(header.author, entry.past))
-        if header.klass == LAW:
+        if header.klass <= BINDING:
             self._judge_law(entry, opened, log)
         if not log.standing and not self._knocks(space, entry):
             return False
@@ -117,7 +126,8 @@ class Intake:
                 self._lock_up(entry)
             self.plan.refusals.append((entry.number, reason))
             return
-        if not space.law.judge(space.law_change(entry, opened.command)):
+        law_change = space.law_change(entry, opened.command)
+        if not space.law.judge(law_change):
             self.plan.refusals.append((entry.number, space.law.refused[entry.number]))
             return
         if isinstance(opened.command, FoundSpace | EnterDevice):
@@ -125,17 +135,31 @@ class Intake:
         if isinstance(opened.command, CertifyDevice) and opened.command.join:
             self.granted.add(space.law.joins[opened.command.join].change.author)
         if isinstance(opened.command, _GRANTING):
-            self._unwrap(opened.command.wraps)
+            self._unwrap(law_change)
+        if isinstance(opened.command, LeaveSpace):
+            self._leave(log)
 
-    def _unwrap(self, wraps: Sequence[Any]) -> None:
+    def _unwrap(self, change: LawChange) -> None:
         """Take in the secrets that were sealed to this device."""
-        for reader, sealed in wraps:
-            if reader == self.device.public:
+        for reader, sealed in change.command.wraps:
+            if reader != self.device.public:
+                continue
+            try:
                 law, talk, elsewhere = read_wrapped(self.device.open_sealed(sealed))
-                self.unlocked = self.take_secrets(law, talk) or self.unlocked
-                self.space.secrets.adopt(law, talk)
+                before = read_before(change.command, law)
+            except Malformed as error:  # a member's fault, not that of the peer who handed it on
+                self.plan.refusals.append((change.number, str(error)))
+            else:
+                self.unlocked = self.take_secrets([*before[0], *law], [*before[1], *talk]) or self.unlocked
+                self.space.secrets.adopt_from(change, law, talk)
                 self.elsewhere += elsewhere
                 self.plan.state = self.space.state = "member"
+
+    def _leave(self, log: Log) -> None:
+        """From here on a log is a stranger's; where it is this device's own person who left, the space is left."""
+        log.standing = False
+        if self.space.law.person_of(self.device.public) is None and self.space.state == "member":
+            self.plan.state = self.space.state = "left"
 
     def take_secrets(self, law: Sequence[bytes], talk: Sequence[bytes]) -> bool:
         """Take in secrets to open bodies with; tell whether any is new."""

@@ -21,6 +21,7 @@ from identity.sealed import name_of
 from node.domain.area import wire_fields
 from node.domain.law.fold import MAX_KNOCKS
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace
+from node.ingest.cuts import make_cuts
 from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
 from node.ingest.intake import Arrival, Intake
@@ -239,6 +240,9 @@ class Road:
             await self._read_locked(space)
         if space.index.forked and kept:
             await vouch(self, space, kept)
+        if any(entry.change.header.klass == LAW for entry in kept):
+            await make_cuts(self, space)
+            space = self.spaces[space.id]
         self._want(space, verdict)
         branches = await settle_forks(self, space, verdict.forks) if verdict.forks else []
         return Outcome(kept, verdict.known, verdict.gaps, branches, len(verdict.accepted) - len(kept))
@@ -335,8 +339,9 @@ class Road:
             space.law.forked = {fork.author: fork.seq for fork in read_forks(connection, row.no)}
             for entry in store_log.read_law(connection, index):
                 opened = space.open(entry.change)
-                if opened.command is not None and space.law.judge(space.law_change(entry, opened.command)):
-                    adopt_wraps(space.secrets, self.vault, opened.command)
+                change = space.law_change(entry, opened.command)
+                if opened.command is not None and space.law.judge(change):
+                    adopt_wraps(space.secrets, self.vault, change)
             space.saved_pasts = len(history.pasts.sets)
             space.dangling = dangling_subjects(connection, row.no)
             if row.state == "waiting":

@@ -11,10 +11,11 @@ import msgpack
 from crdt.change import BINDING, LAW, PUBLIC, Change, open_change
 from crdt.history import Accepted, History, Parent
 from identity.errors import CommonsError, Malformed
-from identity.sealed import SECRET_BYTES, name_of, seal_to
+from identity.sealed import SECRET_BYTES, name_of, open_with, seal_to
 from node.domain import registry
 from node.domain.area import Fact, read_command
 from node.domain.law.fold import Law, LawChange
+from node.domain.law.membership import HandKeys, RotateKeys
 from node.store.log import SpaceIndex, Stored
 from node.store.vault import Vault
 
@@ -39,6 +40,7 @@ class Secrets:
     talk: list[bytes] = field(default_factory=list)
     by_name: dict[bytes, bytes] = field(default_factory=dict)
     present: dict[str, bytes] = field(default_factory=dict)
+    rank: tuple[int, bytes] = (0, b"")
 
     def __post_init__(self) -> None:
         self._know(self.knock())
@@ -62,6 +64,15 @@ class Secrets:
         for use, secrets in (("law", law), ("talk", talk)):
             if secrets:
                 self.present[use] = secrets[-1]
+
+    def adopt_from(self, change: LawChange, law: Sequence[bytes], talk: Sequence[bytes]) -> None:
+        """Adopt what a change of law handed on: rotations in order of (λ, id), others where nothing is held yet."""
+        if isinstance(change.command, RotateKeys):
+            if (change.depth, change.id) > self.rank:
+                self.rank = change.depth, change.id
+                self.adopt(law, talk)
+        elif not isinstance(change.command, HandKeys) or "talk" not in self.present:
+            self.adopt(law, talk)
 
     def _know(self, secret: bytes) -> None:
         self.by_name[name_of(secret)] = secret
@@ -90,12 +101,25 @@ def read_wrapped(data: bytes) -> tuple[list[bytes], list[bytes], list[Elsewhere]
     return law, talk, others
 
 
-def adopt_wraps(secrets: Secrets, vault: Vault, command: Any) -> None:
+def read_before(command: Any, law: Sequence[bytes]) -> tuple[list[bytes], list[bytes]]:
+    """Read the earlier secrets that a rotation seals with its new law secret; nothing for anything else.
+
+    Raises:
+        Malformed: if they do not open with it.
+    """
+    if not isinstance(command, RotateKeys) or not command.before or not law:
+        return [], []
+    earlier_law, earlier_talk, _ = read_wrapped(open_with(command.before, law[-1]))
+    return earlier_law, earlier_talk
+
+
+def adopt_wraps(secrets: Secrets, vault: Vault, change: LawChange) -> None:
     """Seal with what a stored change of law handed to this device, or to one that it replaced."""
-    for reader, sealed in getattr(command, "wraps", ()):
+    for reader, sealed in getattr(change.command, "wraps", ()):
         data = vault.open_wrap(reader, sealed)
         if data is not None:
-            secrets.adopt(*read_wrapped(data)[:2])
+            law, talk, _ = read_wrapped(data)
+            secrets.adopt_from(change, law, talk)
 
 
 @dataclass(slots=True)
@@ -201,7 +225,8 @@ class Space:
     def law_change(self, entry: Accepted, command: Any) -> LawChange:
         """Return a law change with its place."""
         header = entry.change.header
-        return LawChange(entry.change.id, entry.number, header.author, header.seq, header.time, entry.past, command)
+        place = (entry.change.id, entry.number, header.author, header.seq, header.time, entry.past)
+        return LawChange(*place, command, entry.depth)
 
 
 class Opened(NamedTuple):

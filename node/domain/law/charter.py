@@ -221,8 +221,10 @@ def check_rule(name: str, value: Value) -> None:
         raise Malformed(f"the rule {name} cannot be so")
 
 
-def check_rules(rules: Sequence[Any]) -> None:
+def check_rules(rules: Any) -> None:
     """Raise Malformed unless these are rules by name, each once, in order."""
+    if type(rules) is not list:
+        raise Malformed("a charter's rules are malformed")
     pairs = [rule for rule in rules if type(rule) is list and len(rule) == 2 and type(rule[0]) is str]
     names = [pair[0] for pair in pairs]
     if len(pairs) != len(rules) or names != sorted(set(names)):

@@ -99,7 +99,7 @@ class Law:
         command: FoundSpace = self.founding.command
         founder = self.grants[self.founding.author][0].person
         roles = tuple(RoleGrant(founder, role, "", 0, FOREVER_MS, b"") for role in FOUNDER_ROLES)
-        charter = Charter(dict(map(tuple, command.rules)))
+        charter = Charter(dict(map(tuple, command.said())))
         self._founded = Sealed(0, charter, {founder: self.founding.author}, 1, roles=roles)
         return self._founded
 

@@ -27,7 +27,7 @@ class FoundSpace:
 
     law_version: int
     certificate: bytes
-    rules: list[Any]
+    rules: list[Any] | str
     wraps: list[Any]
     kind: ClassVar[str] = "space.found"
     klass: ClassVar[int] = LAW
@@ -35,9 +35,13 @@ class FoundSpace:
     def check(self) -> None:
         """Raise Malformed unless the rules are known and the certificate holds."""
         well_formed(self.law_version == LAW_VERSION, "a space is founded under rules from the future")
-        check_rules(self.rules)
+        check_rules(self.said())
         read_certificate(self.certificate)
         _check_wraps(self.wraps)
+
+    def said(self) -> Any:
+        """Return the rules; the first spaces said `invite` in their place, which is what holds where nothing is said."""
+        return [] if self.rules == "invite" else self.rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +219,7 @@ def _itself(_command: Any) -> bytes | None:
 
 
 for _command, _types in (
-    (FoundSpace, ((int,), (bytes,), (list,), (list,))),
+    (FoundSpace, ((int,), (bytes,), (list, str), (list,))),
     (JoinSpace, ((bytes,), (bytes,), (bytes,), (bytes,), (bytes,))),
     (AdmitMember, ((bytes,), (list,))),
     (CertifyDevice, ((bytes,), (bytes,), (list,))),

@@ -1,0 +1,67 @@
+"""A space's secrets: begun anew when somebody who held them has gone, and handed to devices that lack them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgpack
+
+from identity.errors import Malformed
+from identity.sealed import new_secret, seal_to, seal_with
+from node.domain.law.keys import lacking, must_rotate
+from node.domain.law.membership import MAX_BEFORE_BYTES, HandKeys, RotateKeys
+from node.ingest.road import Road
+from node.ingest.spaces import Secrets, Space
+
+PART = 1_000  # wraps of one change: a body holds 256 KiB
+
+
+async def renew_keys(road: Road, space: Space) -> bool:
+    """Begin new secrets if somebody who lost their standing reads the present ones; tell whether that was so.
+
+    Two members who do this unaware of each other make two sets: both stay readable, and all write with one of them.
+    """
+    space = road.spaces[space.id]
+    view = space.law.present()
+    if view.person_of(road.device.public) is None or not must_rotate(view):
+        return False
+    devices = sorted(grant.device for grant in view.standing())
+    fresh = Secrets(space.secrets.discovery, [new_secret()], [new_secret()])
+    before = _before(space.secrets, fresh.law[0])
+    first, *rest = [devices[start : start + PART] for start in range(0, len(devices), PART)]
+    await road.submit(space, RotateKeys(_wraps(fresh, first), before))
+    for part in rest:
+        await road.submit(space, HandKeys(_wraps(road.spaces[space.id].secrets, part)))
+    return True
+
+
+async def hand_keys(road: Road, space: Space) -> int:
+    """Hand the present secrets to devices in standing that lack them; returns to how many."""
+    space = road.spaces[space.id]
+    view = space.law.present()
+    if view.person_of(road.device.public) is None or "talk" not in space.secrets.present:
+        return 0
+    devices = sorted(set(lacking(view)) - {road.device.public})[:PART]
+    if devices:
+        await road.submit(space, HandKeys(_wraps(space.secrets, devices)))
+    return len(devices)
+
+
+def _before(secrets: Secrets, law: bytes) -> bytes:
+    """Return the earlier secrets, the newest of them if there are too many, sealed with the new law secret."""
+    packed = msgpack.packb([secrets.law, secrets.talk, []])
+    while len(packed) > MAX_BEFORE_BYTES - 64:
+        secrets = Secrets(secrets.discovery, secrets.law[1:], secrets.talk[len(secrets.talk) // 2 :])
+        packed = msgpack.packb([secrets.law, secrets.talk, []])
+    return seal_with(packed, law)
+
+
+def _wraps(secrets: Secrets, devices: Sequence[bytes]) -> list[Any]:
+    """Seal secrets to devices; one whose key cannot be sealed to is passed over."""
+    wrapped = secrets.wrapped()
+    wraps = []
+    for device in devices:
+        try:
+            wraps.append([device, seal_to(wrapped, device)])
+        except Malformed:
+            continue
+    return wraps
