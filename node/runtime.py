@@ -24,6 +24,7 @@ from node.domain.area import read_command, require, wire_fields
 from node.importing.jobs import Imports
 from node.ingest import belonging
 from node.ingest.belonging import Self, found_space, knock
+from node.ingest.duties import Duties
 from node.ingest.hints import Hints
 from node.ingest.intake import Arrival
 from node.ingest.keeper import Keeper
@@ -70,6 +71,7 @@ class Node:
         self.keeper: Keeper
         self.syncer: Syncer[Arrival]
         self.hints: Hints
+        self.duties: Duties
         self.neighbours: Neighbours
         self.network: Network | None = None
         self.wants_network = False
@@ -144,6 +146,7 @@ class Node:
         self.neighbours.restore(await self.database.read(read_peers))
         self.syncer.learnt = lambda addresses: self.neighbours.learn(addresses, asked=False)
         self.road.heard.append(self._heard)
+        self.duties = Duties(self.road, self._follow_topics)
         self.keyring = ring  # from here on there is somebody, with everything they need
         self._saying = asyncio.get_running_loop().create_task(self._sign_pending(), name="saying")
         self._tasks.add(self._saying)
@@ -151,8 +154,13 @@ class Node:
         for space in list(self.road.spaces.values()):
             if space.state == "member":
                 await belonging.enter(self.road, self.me, space)
+        self._keep(self.duties.run())
         if self.wants_network:
             await self.start_network()
+
+    async def _follow_topics(self) -> None:
+        if self.network is not None:
+            await self.network.follow_topics()
 
     @property
     def is_ready(self) -> bool:
@@ -245,8 +253,7 @@ class Node:
         self._adopt_certificate(space)
         if space.state == "member":
             await belonging.enter(self.road, self.me, space)
-        if self.network is not None:
-            await self.network.follow_topics()
+        await self._follow_topics()
         async with self._answering:  # one after another, or a knock would be answered twice
             space = self.road.spaces[space.id]
             if await belonging.answer_knocks(self.road, self.me, space) and self.me.root is not None:
@@ -254,6 +261,7 @@ class Node:
         if await belonging.follow(self.road, self.road.elsewhere):
             await self._new_space()
         self.road.elsewhere.clear()
+        await self.duties.look(space.id)
         mine = space.history.logs.get(self.road.device.public)
         alone = self.road.device.public in space.law.grants and (mine is None or mine.seq == 1)
         if alone and len(space.law.devices_of(self.road.me)) == 1:

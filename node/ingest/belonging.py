@@ -13,6 +13,7 @@ from identity.links import issue, read_link
 from identity.sealed import name_of, new_secret, seal_to_many
 from identity.tickets import Offer, Terms, Ticket, check_expiry, prove
 from node.domain.area import require, wire_fields
+from node.domain.law.charter import INVITE
 from node.domain.law.fold import MAX_KNOCKS, Join
 from node.domain.law.membership import (
     LAW_VERSION,
@@ -23,6 +24,7 @@ from node.domain.law.membership import (
     JoinSpace,
     WithdrawTicket,
 )
+from node.domain.law.view import STEWARD
 from node.ingest.road import Road
 from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store.spaces import SpaceRow, TicketRow, add_ticket
@@ -111,18 +113,34 @@ async def knock(road: Road, me: Self, link: str) -> tuple[Space, tuple[str, ...]
 
 
 async def answer_knocks(road: Road, me: Self, space: Space) -> list[Change]:
-    """Let in whoever proved a ticket of this device's that still holds; nobody has to press a button."""
+    """Let in whoever may come in, as the rules say; nobody has to press a button."""
     answered = []
-    for join in list(space.law.waiting(road.device.public)):
+    for join in [join for join in space.law.joins.values() if _is_mine_to_answer(road, space, join)]:
         if join.admitted:  # by another call of this, while the one before was being stored
             continue
         try:
-            space.law.ticket_holds(join.terms, road.now_ms())
             command = _answer(road, me, space, join)
         except Refused:
             continue
-        answered.append(await road.submit(space, command))
+        if space.law.would_refuse(road.device.public, road.now_ms(), command) is None:
+            answered.append(await road.submit(space, command))
     return answered
+
+
+def _is_mine_to_answer(road: Road, space: Space, join: Join) -> bool:
+    """Tell whether a knock is for this device to answer: its ticket's, or where others may too, a voucher or steward.
+
+    Two who answer one knock unaware of each other give one membership.
+    """
+    if join.admitted:
+        return False
+    if join.terms.inviter == road.device.public:
+        return True
+    view = space.law.present()
+    if join.terms.purpose != "member" or view.sealed.charter["admission"] == INVITE:
+        return False
+    vouched = any(act.device == road.device.public for act in join.vouches)
+    return vouched or view.has_role(road.me, STEWARD, road.now_ms())
 
 
 def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:

@@ -1,6 +1,7 @@
 """The rules of belonging: each judges one command in the view of its own past, and gives it its effect.
 
-Every rule raises Refused in words for the public log, and changes nothing then.
+Every rule raises Refused, in words for the public log and for whoever is about to sign, or answers with the effect.
+So a command can be tried before it is signed.
 """
 
 from collections.abc import Callable, Mapping
@@ -32,7 +33,8 @@ if TYPE_CHECKING:  # the fold that these rules belong to
 
 MAX_KNOCKS = 8
 QUOTA_MS = 30 * DAY_MS
-LawRule = Callable[["Law", LawChange, View], None]
+Effect = Callable[[], None]
+LawRule = Callable[["Law", LawChange, View], Effect]
 
 
 def member(view: View, change: LawChange) -> Act:
@@ -47,36 +49,35 @@ def member(view: View, change: LawChange) -> Act:
     return Act(change.author, person, change.number, change.seq, change.time)
 
 
-def found_space(law: "Law", change: LawChange, _view: View) -> None:
+def found_space(law: "Law", change: LawChange, _view: View) -> Effect:
     """The one change that begins a space makes its author the first member, steward and auditor."""
     require(change.id == law.space, "a space is founded once, by the change that names it")
     certificate = read_certificate(change.command.certificate)
     require(certificate.device == change.author, "the founder's certificate names another device")
-    law.founding = change
-    law.grant(
-        Grant(
-            certificate.device,
-            certificate.person,
-            certificate.slot,
-            change.number,
-            change.command.certificate,
-            None,
-            (),
-            0,
-            change.time,
-        )
-    )
+
+    def effect() -> None:
+        law.founding = change
+        law.grant(granted(change, change.command.certificate))
+
+    return effect
 
 
-def join_space(law: "Law", change: LawChange, view: View) -> None:
+def granted(
+    change: LawChange, raw: bytes, supports: tuple[Act, ...] = (), needed: int = 0, inviter: bytes | None = None
+) -> Grant:
+    """Return what a change grants to the device of a certificate."""
+    certificate = read_certificate(raw)
+    place = (certificate.device, certificate.person, certificate.slot, change.number, raw)
+    return Grant(*place, inviter, supports, needed, change.time)
+
+
+def join_space(law: "Law", change: LawChange, view: View) -> Effect:
     """A newcomer knocks with a ticket made out by a member's device, before they say anything else.
 
-    Who was turned away may knock again with another ticket, a few times.
+    Who was turned away may knock again with another ticket, a few times; so may who left.
     """
     command: JoinSpace = change.command
-    again = any(
-        grant.device == change.author and view.includes(grant.number) for grant in law.grants.get(change.author, ())
-    )
+    again = any(view.includes(grant.number) for grant in law.grants.get(change.author, ()))
     require(view.grant_of(change.author) is None, "a member has no need to knock")
     require(again or change.seq <= MAX_KNOCKS, "a knock comes before anything else in a log")
     terms = read_terms(command.terms, command.terms_signature)
@@ -86,40 +87,44 @@ def join_space(law: "Law", change: LawChange, view: View) -> None:
         certificate = read_certificate(command.certificate)
         holds = certificate.device == change.author and certificate.person == command.person
         require(holds, "the newcomer's certificate names another device or person")
-    law.joins[change.id] = Join(change, terms)
+
+    def effect() -> None:
+        law.joins[change.id] = Join(change, terms)
+
+    return effect
 
 
-def vouch_for(law: "Law", change: LawChange, view: View) -> None:
+def vouch_for(law: "Law", change: LawChange, view: View) -> Effect:
     """A member vouches for somebody whose knock they have seen."""
     me = member(view, change)
     join = seen_join(law, change.command.join, view)
     require(join.terms.purpose == "member", "a device needs no vouching")
     require(me.person not in {act.person for act in join.vouches if view.includes(act.number)}, "vouched for already")
-    join.vouches.append(me)
+    return lambda: join.vouches.append(me)
 
 
-def admit_member(law: "Law", change: LawChange, view: View) -> None:
+def admit_member(law: "Law", change: LawChange, view: View) -> Effect:
     """A member lets a newcomer in, as the rules in this past say."""
     me = member(view, change)
     join = seen_join(law, change.command.join, view)
     require(join.terms.purpose == "member", "this ticket is for something else")
     require(not any(view.includes(number) for number in join.answers), "this knock was answered already")
-    newcomer = join.change.command.person
-    require(
-        newcomer not in view.sealed.removed, "this person was removed by a decision; another one lets them in again"
-    )
+    barred = join.change.command.person in view.sealed.removed
+    require(not barred, "this person was removed by a decision; another one lets them in again")
     supports, needed = _ADMISSIONS[view.sealed.charter["admission"]](law, me, join, view)
     _within_quota(law, me, view, change.time)
+
+    def effect() -> None:
+        _answered(law, join, change)
+        law.admissions.setdefault(me.person, []).append(me)
+        law.grant(granted(change, join.change.command.certificate, supports, needed, me.person))
+
+    return effect
+
+
+def _answered(law: "Law", join: Join, change: LawChange) -> None:
     join.answers.append(change.number)
     law.uses.setdefault((join.terms.inviter, join.terms.key), []).append(change.number)
-    law.admissions.setdefault(me.person, []).append(me)
-    certificate = read_certificate(join.change.command.certificate)
-    raw = join.change.command.certificate
-    law.grant(
-        Grant(
-            certificate.device, newcomer, certificate.slot, change.number, raw, me.person, supports, needed, change.time
-        )
-    )
 
 
 def _by_ticket(law: "Law", me: Act, join: Join, view: View) -> tuple[tuple[Act, ...], int]:
@@ -171,7 +176,7 @@ def _within_quota(law: "Law", me: Act, view: View, at_ms: int) -> None:
         require(recent < allowed, "this member has let in as many people as the rules allow in 30 days")
 
 
-def certify_device(law: "Law", change: LawChange, view: View) -> None:
+def certify_device(law: "Law", change: LawChange, view: View) -> Effect:
     """A person's device adds another to that person, in a slot of its own.
 
     Where the device itself has not knocked, this only opens the door to it: whose it is, it says itself by entering,
@@ -182,32 +187,22 @@ def certify_device(law: "Law", change: LawChange, view: View) -> None:
     require(certificate.person == me.person, "a device is added by its own person, to its own person")
     need_slot(law, certificate, view)
     if not change.command.join:
-        law.offered.add(certificate.device)
-        return
+        return lambda: law.offered.add(certificate.device)
     join = seen_join(law, change.command.join, view)
     require(join.terms.purpose == "device", "this ticket is for something else")
     require(join.terms.inviter == me.device, "only the device that issued a ticket admits by it")
     require(not any(view.includes(number) for number in join.answers), "this knock was answered already")
     require(certificate.device == join.change.author, "this certificate is for another device than knocked")
     law.ticket_holds(join.terms, change.time, view)
-    law.uses.setdefault((join.terms.inviter, join.terms.key), []).append(change.number)
-    join.answers.append(change.number)
-    law.grant(
-        Grant(
-            certificate.device,
-            certificate.person,
-            certificate.slot,
-            change.number,
-            change.command.certificate,
-            None,
-            (me,),
-            1,
-            change.time,
-        )
-    )
+
+    def effect() -> None:
+        _answered(law, join, change)
+        law.grant(granted(change, change.command.certificate, (me,), 1))
+
+    return effect
 
 
-def enter_device(law: "Law", change: LawChange, view: View) -> None:
+def enter_device(law: "Law", change: LawChange, view: View) -> Effect:
     """A new device of a member enters on its person's own certificate, as the first thing it says."""
     require(change.seq == 1, "a device enters with the first change of its log")
     certificate = read_certificate(change.command.certificate)
@@ -215,51 +210,45 @@ def enter_device(law: "Law", change: LawChange, view: View) -> None:
     require(view.is_member(certificate.person), "this device's person is not a member")
     need_slot(law, certificate, view)
     me = Act(change.author, certificate.person, change.number, change.seq, change.time)
-    law.grant(
-        Grant(
-            certificate.device,
-            certificate.person,
-            certificate.slot,
-            change.number,
-            change.command.certificate,
-            None,
-            (me,),
-            1,
-            change.time,
-        )
-    )
+    return lambda: law.grant(granted(change, change.command.certificate, (me,), 1))
 
 
-def revoke_device(law: "Law", change: LawChange, view: View) -> None:
-    """A person ends one of their own devices."""
+def revoke_device(law: "Law", change: LawChange, view: View) -> Effect:
+    """A person ends one of their own devices, with what it did up to a place in its log."""
     me = member(view, change)
-    theirs = any(grant.person == me.person for grant in law.grants.get(change.command.device, ()))
+    device, last = change.command.device, change.command.last
+    theirs = any(grant.person == me.person for grant in law.grants.get(device, ()))
     require(theirs, "a device is ended by its own person")
-    law.revocations.setdefault(change.command.device, []).append((me, law.pasts.bits(change.past), change.command.last))
+    bits = law.pasts.bits(change.past)
+    return lambda: law.revocations.setdefault(device, []).append((me, bits, last))
 
 
-def withdraw_ticket(law: "Law", change: LawChange, view: View) -> None:
+def withdraw_ticket(law: "Law", change: LawChange, view: View) -> Effect:
     """A device withdraws a ticket; it binds the admissions of that same device only."""
     member(view, change)
-    law.withdrawals.setdefault((change.author, change.command.ticket), []).append(change.number)
+    ticket = (change.author, change.command.ticket)
+    return lambda: law.withdrawals.setdefault(ticket, []).append(change.number)
 
 
-def leave_space(law: "Law", change: LawChange, view: View) -> None:
+def leave_space(law: "Law", change: LawChange, view: View) -> Effect:
     """A member leaves."""
-    law.leaves.setdefault(member(view, change).person, []).append(change.number)
+    person = member(view, change).person
+    return lambda: law.leaves.setdefault(person, []).append(change.number)
 
 
-def rotate_keys(_law: "Law", change: LawChange, view: View) -> None:
-    """A member rotates the space's keys."""
+def hand_keys(_law: "Law", change: LawChange, view: View) -> Effect:
+    """A member begins new secrets, or hands them on; to whom, the fold notes by itself."""
     member(view, change)
+    return lambda: None
 
 
-def suspend_member(law: "Law", change: LawChange, view: View) -> None:
+def suspend_member(law: "Law", change: LawChange, view: View) -> Effect:
     """A moderator asks for a pause of somebody's posting."""
     me = member(view, change)
+    person = change.command.person
     require(view.has_role(me.person, MODERATOR, change.time), "only moderators pause somebody's posting")
-    require(view.is_member(change.command.person), "this person is not a member")
-    law.suspensions.setdefault(change.command.person, []).append(me)
+    require(view.is_member(person), "this person is not a member")
+    return lambda: law.suspensions.setdefault(person, []).append(me)
 
 
 def need_slot(law: "Law", certificate: Certificate, view: View) -> None:
@@ -295,7 +284,7 @@ RULES: Mapping[type[Any], LawRule] = {
     RevokeDevice: revoke_device,
     WithdrawTicket: withdraw_ticket,
     LeaveSpace: leave_space,
-    RotateKeys: rotate_keys,
-    HandKeys: rotate_keys,
+    RotateKeys: hand_keys,
+    HandKeys: hand_keys,
     SuspendMember: suspend_member,
 }

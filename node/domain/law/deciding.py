@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from node.domain.area import require
-from node.domain.law.admitting import LawRule, member
+from node.domain.law.admitting import Effect, LawRule, member
 from node.domain.law.ballots import countable, outcome_of, root_of
 from node.domain.law.charter import DAY_MS, HOUR_MS
 from node.domain.law.decisions import (
@@ -33,7 +33,7 @@ if TYPE_CHECKING:  # the fold that these rules belong to
 STEWARDS_NEEDED = 2
 
 
-def propose(law: "Law", change: LawChange, view: View) -> None:
+def propose(law: "Law", change: LawChange, view: View) -> Effect:
     """A member proposes; the vote has to last as long as the rules say."""
     me = member(view, change)
     command: Propose = change.command
@@ -43,9 +43,13 @@ def propose(law: "Law", change: LawChange, view: View) -> None:
         "the vote would be shorter than the rules say",
     )
     require(command.grace >= charter["grace_hours"] * HOUR_MS, "ballots would be waited for less than the rules say")
-    for effect in command.effects:
-        _check_effect(view, command, effect)
-    law.proposals[change.id] = Proposal(change, me)
+    for each in command.effects:
+        _check_effect(view, command, each)
+
+    def effect() -> None:
+        law.proposals[change.id] = Proposal(change, me)
+
+    return effect
 
 
 def _check_effect(view: View, command: Propose, effect: list[Any]) -> None:
@@ -64,13 +68,14 @@ def _check_effect(view: View, command: Propose, effect: list[Any]) -> None:
         require(command.deadline < args[3] <= longest, "this role's term is longer than the rules say, or over")
 
 
-def sponsor(law: "Law", change: LawChange, view: View) -> None:
+def sponsor(law: "Law", change: LawChange, view: View) -> Effect:
     """A member supports that a proposal is voted on."""
     me = member(view, change)
-    seen_proposal(law, change.command.proposal, view).sponsors.append(me)
+    proposal = seen_proposal(law, change.command.proposal, view)
+    return lambda: proposal.sponsors.append(me)
 
 
-def open_vote(law: "Law", change: LawChange, view: View) -> None:
+def open_vote(law: "Law", change: LawChange, view: View) -> Effect:
     """A member opens the vote, for everybody who is a member in this change's past."""
     me = member(view, change)
     proposal = seen_proposal(law, change.command.proposal, view)
@@ -80,11 +85,15 @@ def open_vote(law: "Law", change: LawChange, view: View) -> None:
     voters = view.electorate()
     require(change.command.electorate == electorate_root(voters), "this opening names other voters than its past shows")
     trusted = me.person in view.sealed.auditors
-    law.openings[change.id] = Opening(change, me, voters, trusted)
-    proposal.openings.append(change.id)
+
+    def effect() -> None:
+        law.openings[change.id] = Opening(change, me, voters, trusted)
+        proposal.openings.append(change.id)
+
+    return effect
 
 
-def cosign(law: "Law", change: LawChange, view: View) -> None:
+def cosign(law: "Law", change: LawChange, view: View) -> Effect:
     """An auditor, or one of two stewards, confirms that an opening leaves nobody out."""
     me = member(view, change)
     opening = seen_opening(law, change.command.opening, view)
@@ -92,10 +101,10 @@ def cosign(law: "Law", change: LawChange, view: View) -> None:
     require(
         role == AUDITOR or view.has_role(me.person, STEWARD, change.time), "only auditors and stewards confirm this"
     )
-    opening.cosigners.append((me, role))
+    return lambda: opening.cosigners.append((me, role))
 
 
-def contest(law: "Law", change: LawChange, view: View) -> None:
+def contest(law: "Law", change: LawChange, view: View) -> Effect:
     """Somebody who was a member when a vote was opened, and was left out, objects."""
     me = member(view, change)
     opening = seen_opening(law, change.command.opening, view)
@@ -104,7 +113,7 @@ def contest(law: "Law", change: LawChange, view: View) -> None:
     require(
         grant is not None and grant.since_ms <= opening.change.time, "you became a member after this vote was opened"
     )
-    opening.contests.append(me)
+    return lambda: opening.contests.append(me)
 
 
 def opening_holds(opening: Opening, view: View) -> bool:
@@ -123,7 +132,7 @@ def present_opening(law: "Law", proposal: Proposal, view: View) -> Opening | Non
     return min(holding, key=lambda opening: (opening.change.time, opening.change.id), default=None)
 
 
-def cast_ballot(law: "Law", change: LawChange, view: View) -> None:
+def cast_ballot(law: "Law", change: LawChange, view: View) -> Effect:
     """A member of the electorate votes, in time, before any closing they have heard of."""
     me = member(view, change)
     opening = seen_opening(law, change.command.opening, view)
@@ -131,20 +140,24 @@ def cast_ballot(law: "Law", change: LawChange, view: View) -> None:
     require(me.person in opening.electorate, "you became a member after this vote was opened")
     require(change.time <= proposal.change.command.deadline, "this vote is over")
     require(not any(view.includes(c.act.number) for c in opening.closings.values()), "this vote is closed")
-    opening.ballots.append(Ballot(change.id, me, change.command.choice))
+    return lambda: opening.ballots.append(Ballot(change.id, me, change.command.choice))
 
 
-def close_vote(law: "Law", change: LawChange, view: View) -> None:
+def close_vote(law: "Law", change: LawChange, view: View) -> Effect:
     """An auditor's duty device closes a vote, once its deadline and grace are over."""
     opening = seen_opening(law, change.command.opening, view)
     proposal = law.proposals[opening.change.command.proposal]
     me = _auditor(view, change)
     _is_over(proposal, change)
     require(opening_holds(opening, view), "this opening does not hold")
-    opening.closings[change.id] = Closing(me, view.sealed.epoch, change.past)
+
+    def effect() -> None:
+        opening.closings[change.id] = Closing(me, view.sealed.epoch, change.past)
+
+    return effect
 
 
-def seal_vote(law: "Law", change: LawChange, view: View) -> None:
+def seal_vote(law: "Law", change: LawChange, view: View) -> Effect:
     """An auditor seals exactly the countable ballots in the joint past of k closings."""
     command: SealVote = change.command
     opening = seen_opening(law, command.opening, view)
@@ -160,9 +173,14 @@ def seal_vote(law: "Law", change: LawChange, view: View) -> None:
     outcome = older.outcome if older else _counted(law, opening, proposal, command, view)
     hands_over = any(effect[0] == "auditors" for effect in proposal.change.command.effects)
     seal = Seal(change, command.opening, proposal.change.id, view.sealed.epoch, view.sealed.k, outcome, [], hands_over)
-    _support(law, seal, me, view)
-    law.seals[change.id] = seal
-    proposal.seals.append(change.id)
+    _may_support(law, seal, me, view)
+
+    def effect() -> None:
+        law.seals[change.id] = seal
+        proposal.seals.append(change.id)
+        _support(law, seal, me)
+
+    return effect
 
 
 def _counted(law: "Law", opening: Opening, proposal: Proposal, command: SealVote, view: View) -> Outcome:
@@ -199,7 +217,7 @@ def older_candidate(law: "Law", proposal: Proposal, view: View) -> Seal | None:
     return max(older, key=weight, default=None)
 
 
-def support_seal(law: "Law", change: LawChange, view: View) -> None:
+def support_seal(law: "Law", change: LawChange, view: View) -> Effect:
     """An auditor supports another's seal."""
     seal = law.seals.get(change.command.seal)
     require(seal is not None and view.includes(seal.change.number), "this supports a seal that is not there")
@@ -209,17 +227,26 @@ def support_seal(law: "Law", change: LawChange, view: View) -> None:
     person = next((person for person, device in auditors.items() if device == change.author), None)
     require(person is not None, "only the auditors' own devices seal")
     assert person is not None  # noqa: S101 - likewise
-    _support(law, seal, Act(change.author, person, change.number, change.seq, change.time), view)
+    me = Act(change.author, person, change.number, change.seq, change.time)
+    _may_support(law, seal, me, view)
+    return lambda: _support(law, seal, me)
 
 
-def _support(law: "Law", seal: Seal, me: Act, view: View) -> None:
-    """Note a support, unless its author bound themselves otherwise before (S1, S3)."""
+def _may_support(law: "Law", seal: Seal, me: Act, view: View) -> None:
+    """An auditor supports a seal unless they bound themselves otherwise before (S1, S3).
+
+    Raises:
+        Refused: if they did.
+    """
     for number, id_ in law.supports.get(me.person, ()):
         earlier = law.seals[id_]
         if id_ == seal.change.id or not view.includes(number):
             continue
         one_root_each(seal, earlier)
         barred_after_hand_over(seal, earlier)
+
+
+def _support(law: "Law", seal: Seal, me: Act) -> None:
     seal.supporters.append(me)
     law.supports.setdefault(me.person, []).append((me.number, seal.change.id))
     law.seal_bits[law.pasts.place(me.number)] = seal.proposal

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from crdt.history import Pasts
+from crdt.history import EMPTY_PAST, Pasts
 from identity.errors import CommonsError, Refused
 from identity.tickets import Terms, Ticket
 from node.domain.area import require
 from node.domain.law import admitting, deciding
-from node.domain.law.admitting import MAX_KNOCKS, LawRule
+from node.domain.law.admitting import MAX_KNOCKS, Effect, LawRule
 from node.domain.law.charter import Charter
 from node.domain.law.keys import Handing
 from node.domain.law.membership import LAW_VERSION, FoundSpace, RotateKeys
@@ -167,22 +167,42 @@ class Law:
         self._note_branch(change)
         before = len(self.seal_bits)
         try:
-            view = self.view_of(change)
-            rule = _RULES.get(type(change.command))
-            if rule is None:
-                raise Refused("this kind of law is not known under these rules")
-            require(change.time >= self._own_time(change), "this change is dated before an earlier one of its own log")
-            require(view.sealed.version <= LAW_VERSION, "this space's rules need a newer version of commons")
-            rule(self, change, view)
+            effect = self._judged(change, self.view_of(change))
         except CommonsError as error:
             self.refused[change.number] = str(error)
             return False
         finally:
             self._seen |= 1 << self.pasts.place(change.number)
+        effect()
         self._note_handing(change)
         if len(self.seal_bits) > before:
             self._mask |= 1 << self.pasts.place(change.number)
         return True
+
+    def _judged(self, change: LawChange, view: View) -> Effect:
+        """Return the effect of a law change under the rules in a past.
+
+        Raises:
+            CommonsError: if it has none, saying why.
+        """
+        rule = _RULES.get(type(change.command))
+        if rule is None:
+            raise Refused("this kind of law is not known under these rules")
+        require(
+            change.time >= self._own_time(change, view), "this change is dated before an earlier one of its own log"
+        )
+        require(view.sealed.version <= LAW_VERSION, "this space's rules need a newer version of commons")
+        return rule(self, change, view)
+
+    def would_refuse(self, device: bytes, now_ms: int, command: Any) -> str | None:
+        """Return why a command of a device would be refused if it were signed now; None if it would have effect."""
+        latest = max((time for _, _, time in self._acts.get(device, ())), default=0)
+        trial = LawChange(b"", 0, device, 2**31, max(now_ms, latest), EMPTY_PAST, command)
+        try:
+            self._judged(trial, self.present())
+        except CommonsError as error:
+            return str(error)
+        return None
 
     def _note_branch(self, change: LawChange) -> None:
         """Remember where two law changes of one log do not know of each other: its author forked it."""
@@ -194,11 +214,10 @@ class Law:
             self.branches.setdefault(change.author, []).append((number, change.number, min(seq, change.seq)))
         acts.append((change.number, change.seq, change.time))
 
-    def _own_time(self, change: LawChange) -> int:
+    def _own_time(self, change: LawChange, view: View) -> int:
         """Return the latest time that a change's own log claims before it."""
-        bits = self.pasts.bits(change.past)
-        acts = self._acts[change.author]
-        return next((at for number, _, at in reversed(acts) if bits >> self.pasts.place(number) & 1), 0)
+        acts = self._acts.get(change.author, ())
+        return next((at for number, _, at in reversed(acts) if view.includes(number)), 0)
 
     def _note_handing(self, change: LawChange) -> None:
         wraps = getattr(change.command, "wraps", None)

@@ -40,7 +40,7 @@ class FoundSpace:
         _check_wraps(self.wraps)
 
     def said(self) -> Any:
-        """Return the rules; the first spaces said `invite` in their place, which is what holds where nothing is said."""
+        """Return the rules; the first spaces said `invite` in their place, which holds where nothing is said."""
         return [] if self.rules == "invite" else self.rules
 
 

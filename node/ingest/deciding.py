@@ -1,0 +1,205 @@
+"""Deciding, as a node does it for its member: proposing, voting, and an auditor's standing duties.
+
+What an office asks for happens by itself: openings are confirmed, votes closed, sealed and supported as soon as
+their conditions hold, with the auditor's standing consent. A duty that cannot be done is left for the next time.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from crdt.change import Change
+from identity.errors import Refused
+from node.domain.area import require
+from node.domain.law.ballots import countable, root_of
+from node.domain.law.charter import DAY_MS, HOUR_MS
+from node.domain.law.deciding import older_candidate, opening_holds, present_opening
+from node.domain.law.decisions import (
+    CastBallot,
+    CloseVote,
+    ContestOpening,
+    CosignOpening,
+    OpenVote,
+    Propose,
+    SealVote,
+    Sponsor,
+    SupportSeal,
+)
+from node.domain.law.records import Opening, Proposal
+from node.domain.law.view import STEWARD, View, electorate_root
+from node.ingest.road import Road
+from node.ingest.spaces import Space
+
+PATIENCE_MS = 10 * 60_000  # how long an auditor leaves sealing to the one whose turn it is
+SHORTEST_MS = 1_000
+
+
+async def propose(road: Road, space: Space, effects: Sequence[Any], days: int = 0, text_hash: bytes = b"") -> Change:
+    """Propose something binding; the vote lasts as long as the rules say, or `days` if that is longer.
+
+    Raises:
+        Refused: with the rule that stands against it.
+    """
+    charter = space.law.present().sealed.charter
+    lasts = max(charter["voting_days"] * DAY_MS, days * DAY_MS, SHORTEST_MS)
+    deadline, grace = road.now_ms() + lasts + SHORTEST_MS, charter["grace_hours"] * HOUR_MS
+    change = await submit(road, space, Propose([list(effect) for effect in effects], deadline, grace, text_hash))
+    await open_ready(road, road.spaces[space.id])
+    return change
+
+
+async def sponsor(road: Road, space: Space, proposal: bytes) -> Change:
+    """Support that a proposal is voted on; the vote opens once enough do."""
+    found = known_proposal(space, proposal)
+    behind = {act.person for act in (found.proposer, *found.sponsors)}
+    require(road.me not in behind, "You support this already.")
+    change = await submit(road, space, Sponsor(proposal))
+    await open_ready(road, road.spaces[space.id])
+    return change
+
+
+async def vote(road: Road, space: Space, proposal: bytes, choice: str) -> Change:
+    """Cast this person's ballot; the last one counts."""
+    opening = present_opening(space.law, known_proposal(space, proposal), space.law.present())
+    if opening is None:
+        raise Refused("This vote is not open.")
+    return await submit(road, space, CastBallot(opening.change.id, choice))
+
+
+async def submit(road: Road, space: Space, command: Any) -> Change:
+    """Sign a command of law unless the rules refuse it, in their words, before anything is signed.
+
+    Raises:
+        Refused: with the rule's sentence.
+    """
+    why = space.law.would_refuse(road.device.public, road.now_ms(), command)
+    require(why is None, why or "")
+    return await road.submit(space, command)
+
+
+def known_proposal(space: Space, id_: bytes) -> Proposal:
+    """Return a proposal.
+
+    Raises:
+        Refused: if there is none of that id.
+    """
+    found = space.law.proposals.get(id_)
+    if found is None:
+        raise Refused("There is no such proposal here.")
+    return found
+
+
+# -- duties ----------------------------------------------------------------------------------------------------------
+
+
+async def open_ready(road: Road, space: Space) -> None:
+    """Open the votes that enough members support, where this person is one of these."""
+    view = space.law.present()
+    for proposal in list(space.law.proposals.values()):
+        behind = {act.person for act in (proposal.proposer, *proposal.sponsors) if view.counts(act)}
+        is_open = any(not view.law.openings[id_].contests for id_ in proposal.openings)
+        over = road.now_ms() > proposal.change.command.deadline
+        if road.me in behind and len(behind) >= view.sealed.charter["sponsors"] and not is_open and not over:
+            await road.submit(space, OpenVote(proposal.change.id, electorate_root(view.electorate())))
+
+
+async def do_duties(road: Road, space: Space) -> None:
+    """Do whatever this device's offices ask for now, one thing after another until nothing is left."""
+    for _ in range(64):
+        space = road.spaces[space.id]
+        view = space.law.present()
+        if view.person_of(road.device.public) is None:
+            return
+        command = next(_due(road, space, view), None)
+        if command is None:
+            return
+        why = space.law.would_refuse(road.device.public, road.now_ms(), command)
+        if why is not None:
+            return
+        await road.submit(space, command)
+
+
+def next_duty_ms(space: Space, now_ms: int) -> int | None:
+    """Return when a duty may be due next: the next end of a vote."""
+    finals = space.law.present().sealed.finals
+    ends = (
+        p.change.command.deadline + p.change.command.grace
+        for id_, p in space.law.proposals.items()
+        if id_ not in finals
+    )
+    return min((end for end in ends if end > now_ms), default=None)
+
+
+def _due(road: Road, space: Space, view: View) -> Iterator[Any]:
+    """Yield what this device has to say now."""
+    for proposal in space.law.proposals.values():
+        if proposal.change.id in view.sealed.finals:
+            continue
+        for id_ in proposal.openings:
+            yield from _about_opening(road, space.law.openings[id_], view)
+        if road.now_ms() >= proposal.change.command.deadline + proposal.change.command.grace:
+            yield from _about_end(road, space, proposal, view)
+
+
+def _about_opening(road: Road, opening: Opening, view: View) -> Iterator[Any]:
+    """An auditor or steward confirms an opening that leaves out nobody; who was left out objects."""
+    me, at = road.me, opening.change.time
+    left_out = {
+        grant.person for grant in view.standing() if grant.person not in opening.electorate and grant.since_ms <= at
+    }
+    if me in left_out and me not in {act.person for act in opening.contests}:
+        yield ContestOpening(opening.change.id)
+    office = me in view.sealed.auditors or view.has_role(me, STEWARD, road.now_ms())
+    said = me in {act.person for act, _ in opening.cosigners}
+    if office and not left_out and not said and not opening_holds(opening, view) and not opening.contests:
+        yield CosignOpening(opening.change.id)
+
+
+def _about_end(road: Road, space: Space, proposal: Proposal, view: View) -> Iterator[Any]:
+    """An auditor closes a vote that is over, seals it when it is their turn, and supports the seal of another."""
+    if not view.is_duty_device(road.device.public):
+        return
+    opening = present_opening(space.law, proposal, view)
+    if opening is None:
+        return
+    closings = {c.act.person: id_ for id_, c in opening.closings.items() if c.epoch == view.sealed.epoch}
+    if road.me not in closings:
+        yield CloseVote(opening.change.id)
+        return
+    mine = {id_ for _, id_ in space.law.supports.get(road.me, ())}
+    seals = [space.law.seals[id_] for id_ in proposal.seals]
+    here = [seal for seal in seals if seal.epoch == view.sealed.epoch]
+    if any(seal.change.id in mine for seal in here):
+        return
+    for seal in sorted(here, key=lambda seal: (-len(seal.supporters), seal.change.id)):
+        yield SupportSeal(seal.change.id)
+    if len(closings) >= view.sealed.k and not here and _my_turn(road, opening, closings, view):
+        yield _seal(space, proposal, opening, sorted(closings.values()))
+
+
+def _my_turn(road: Road, opening: Opening, closings: dict[bytes, bytes], view: View) -> bool:
+    """Tell whether it is for this auditor to seal: they take turns, by who closed, so that seals do not cross."""
+    order = sorted(set(closings) & view.sealed.auditors.keys())
+    last = max(opening.closings[id_].act.time for id_ in closings.values())
+    waits = order.index(road.me) if road.me in order else len(order)
+    return road.now_ms() >= last + waits * PATIENCE_MS
+
+
+def _seal(space: Space, proposal: Proposal, opening: Opening, closings: list[bytes]) -> SealVote:
+    """Return the seal of a vote, over everything that these closings saw."""
+    law = space.law
+    view = law.present()
+    joint = 0
+    for id_ in closings:
+        joint |= law.pasts.bits(opening.closings[id_].past)
+    older = older_candidate(law, proposal, view)
+    root = root_of(opening, countable(opening, joint, view))
+    heads = _heads(space, proposal, view)
+    adopts = older.change.id if older else b""
+    return SealVote(opening.change.id, sorted(closings), root, view.sealed.digest(), heads, adopts)
+
+
+def _heads(space: Space, proposal: Proposal, view: View) -> list[list[Any]]:
+    """Return how far the logs of those who may be removed are kept: as far as this node has them."""
+    removed = {effect[1] for effect in proposal.change.command.effects if effect[0] == "remove"}
+    devices = sorted({grant.device for person in removed for grant in view.law.grants_of(person)})
+    return [[device, space.history.logs[device].seq] for device in devices if device in space.history.logs]

@@ -1,0 +1,61 @@
+"""What a node does for its member's offices by itself, when law changes and when votes end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Awaitable, Callable
+
+from identity.errors import CommonsError
+from identity.keys import short
+from node.ingest.deciding import do_duties, next_duty_ms
+from node.ingest.keys import hand_keys, renew_keys
+from node.ingest.road import Road
+
+logger = logging.getLogger(__name__)
+CHECK_S = 60.0  # a laptop may have slept, a clock may have jumped
+_SLACK_S = 0.01
+
+
+class Duties:
+    """Looks after one person's spaces; `rotated` is called when a space got new secrets."""
+
+    def __init__(self, road: Road, rotated: Callable[[], Awaitable[None]]) -> None:
+        self._road = road
+        self._rotated = rotated
+        self._changed = asyncio.Event()
+        self._lock = asyncio.Lock()
+
+    async def run(self) -> None:
+        """Look after every space now, and again whenever a vote ends."""
+        while True:
+            self._changed.clear()
+            for space in list(self._road.spaces):
+                await self.look(space)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._rest_s()):
+                    await self._changed.wait()
+
+    async def look(self, id_: bytes) -> None:
+        """Do what is due in a space: an office's duties, and keeping its secrets with those who belong."""
+        async with self._lock:  # one after another, or a thing would be done twice
+            if self._road.spaces[id_].state != "member":
+                return
+            before = self._next_ms()
+            try:
+                await do_duties(self._road, self._road.spaces[id_])
+                if await renew_keys(self._road, self._road.spaces[id_]):
+                    await self._rotated()
+                await hand_keys(self._road, self._road.spaces[id_])
+            except CommonsError as error:
+                logger.warning("a duty waits space=%s error=%s", short(id_), error)
+            if self._next_ms() != before:
+                self._changed.set()
+
+    def _next_ms(self) -> int | None:
+        now = self._road.now_ms()
+        dues = [next_duty_ms(space, now) for space in self._road.spaces.values() if space.state == "member"]
+        return min((due for due in dues if due is not None), default=None)
+
+    def _rest_s(self) -> float:
+        due = self._next_ms()
+        return CHECK_S if due is None else min(CHECK_S, (due - self._road.now_ms()) / 1000 + _SLACK_S)
