@@ -5,7 +5,7 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -216,9 +216,9 @@ class Node:
 
     # -- spaces ----------------------------------------------------------------------------------------------------
 
-    async def found(self, name: str) -> Space:
-        """Found a space and introduce oneself in it."""
-        space = await found_space(self.road, self.me, name)
+    async def found(self, name: str, rules: Mapping[str, Any] | None = None) -> Space:
+        """Found a space, under rules that differ from what holds by default, and introduce oneself in it."""
+        space = await found_space(self.road, self.me, name, rules)
         await self._introduce(space)
         self.neighbours.try_again()
         return space

@@ -65,7 +65,7 @@ def plugs(one: Node, other: Node) -> tuple[Plug, Plug]:
 def is_calm(node: Node) -> bool:
     """Tell whether a node has nothing under way: no session at work, nothing to answer, nothing being stored."""
     at_work = any(running.tasks for running in node.syncer.running.values())
-    return not at_work and len(node._tasks) <= 1 and not node.road.lock.locked()
+    return not at_work and len(node._tasks) <= 2 and not node.road.lock.locked()
 
 
 def told(space: bytes, node: Node) -> str:

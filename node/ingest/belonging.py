@@ -1,6 +1,6 @@
 """Founding, inviting, knocking and letting in: what a node does for its member, on the one road."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from identity.links import issue, read_link
 from identity.sealed import name_of, new_secret, seal_to_many
 from identity.tickets import Offer, Terms, Ticket, check_expiry, prove
 from node.domain.area import require, wire_fields
-from node.domain.law.charter import INVITE
+from node.domain.law.charter import INVITE, Charter, check_rules
 from node.domain.law.fold import MAX_KNOCKS, Join
 from node.domain.law.membership import (
     LAW_VERSION,
@@ -53,12 +53,18 @@ def allow_name(name: str) -> str:
     return name
 
 
-async def found_space(road: Road, me: Self, name: str) -> Space:
-    """Found a space whose first member is this person."""
+async def found_space(road: Road, me: Self, name: str, rules: Mapping[str, Any] | None = None) -> Space:
+    """Found a space whose first member is this person, under rules that differ from what holds by default.
+
+    Raises:
+        Malformed: if a rule is not known, or cannot be so.
+    """
     name = allow_name(name)
+    said = Charter(rules or {}).said()
+    check_rules(said)
     secrets = Secrets(new_secret(), [new_secret()], [new_secret()])
     wraps = [list(wrap) for wrap in seal_to_many(secrets.wrapped(), [road.device.public])]
-    command = FoundSpace(LAW_VERSION, me.certificate, [], wraps)
+    command = FoundSpace(LAW_VERSION, me.certificate, said, wraps)
     header = Header(b"", road.device.public, 1, b"", (), road.now_ms(), command.klass, b"", b"", 0)
     change = make(header, encode_body(command.kind, wire_fields(command)), road.device, secrets.law[0])
     space = await road.begin(SpaceRow(0, change.id, secrets.discovery, name, "member", road.now_ms()), secrets)

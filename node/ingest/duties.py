@@ -30,17 +30,21 @@ class Duties:
         while True:
             self._changed.clear()
             for space in list(self._road.spaces):
-                await self.look(space)
+                await self._do(space)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._rest_s()):
                     await self._changed.wait()
 
     async def look(self, id_: bytes) -> None:
-        """Do what is due in a space: an office's duties, and keeping its secrets with those who belong."""
+        """Do what is due in a space whose law has changed, and come back when its next vote ends."""
+        await self._do(id_)
+        self._changed.set()
+
+    async def _do(self, id_: bytes) -> None:
+        """Do an office's duties, and keep a space's secrets with those who belong."""
         async with self._lock:  # one after another, or a thing would be done twice
             if self._road.spaces[id_].state != "member":
                 return
-            before = self._next_ms()
             try:
                 await do_duties(self._road, self._road.spaces[id_])
                 if await renew_keys(self._road, self._road.spaces[id_]):
@@ -48,8 +52,6 @@ class Duties:
                 await hand_keys(self._road, self._road.spaces[id_])
             except CommonsError as error:
                 logger.warning("a duty waits space=%s error=%s", short(id_), error)
-            if self._next_ms() != before:
-                self._changed.set()
 
     def _next_ms(self) -> int | None:
         now = self._road.now_ms()

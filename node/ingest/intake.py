@@ -94,9 +94,10 @@ class Intake:
             log = self._begin_log(header.author)
         if not log.standing:
             log.standing = bool(space.law.in_standing(header.author, entry.past))
+        stood = log.standing
         if header.klass <= BINDING:
             self._judge_law(entry, opened, log)
-        if not log.standing and not self._knocks(space, entry):
+        if not stood and not log.standing and not self._knocks(space, entry):
             return False
         if entry.change.body is None:
             self._keep_erased(entry, batch)
