@@ -24,8 +24,9 @@ from node.domain.law.decisions import (
     Sponsor,
     SupportSeal,
 )
+from node.domain.law.powers import may_confirm
 from node.domain.law.records import Opening, Proposal
-from node.domain.law.view import STEWARD, View, electorate_root
+from node.domain.law.view import View, electorate_root
 from node.ingest.road import Road
 from node.ingest.spaces import Space
 
@@ -148,7 +149,7 @@ def _about_opening(road: Road, opening: Opening, view: View) -> Iterator[Any]:
     }
     if me in left_out and me not in {act.person for act in opening.contests}:
         yield ContestOpening(opening.change.id)
-    office = me in view.sealed.auditors or view.has_role(me, STEWARD, road.now_ms())
+    office = may_confirm(view, me, road.now_ms())
     said = me in {act.person for act, _ in opening.cosigners}
     if office and not left_out and not said and not opening_holds(opening, view) and not opening.contests:
         yield CosignOpening(opening.change.id)

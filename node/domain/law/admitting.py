@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from identity.certificates import SLOTS, Certificate, read_certificate
 from identity.tickets import check_proof, read_terms
 from node.domain.area import require
-from node.domain.law.charter import DAY_MS, INVITE, OPEN, STEWARDS, VOUCH
+from node.domain.law.charter import DAY_MS, INVITE, OPEN, VOUCH
 from node.domain.law.membership import (
     AdmitMember,
     CertifyDevice,
@@ -25,8 +25,9 @@ from node.domain.law.membership import (
     VouchFor,
     WithdrawTicket,
 )
+from node.domain.law.powers import may_invite, may_pause
 from node.domain.law.records import Act, Grant, Join, LawChange
-from node.domain.law.view import MODERATOR, STEWARD, View
+from node.domain.law.view import View
 
 if TYPE_CHECKING:  # the fold that these rules belong to
     from node.domain.law.fold import Law
@@ -159,8 +160,7 @@ _ADMISSIONS: Mapping[str, Callable[["Law", Act, Join, View], tuple[tuple[Act, ..
 
 
 def _may_invite(view: View, me: Act) -> None:
-    stewards = view.sealed.charter["inviters"] == STEWARDS
-    require(not stewards or view.has_role(me.person, STEWARD, me.time), "only stewards invite here")
+    require(may_invite(view, me.person, me.time), "only stewards invite here")
 
 
 def _within_quota(law: "Law", me: Act, view: View, at_ms: int) -> None:
@@ -246,7 +246,7 @@ def suspend_member(law: "Law", change: LawChange, view: View) -> Effect:
     """A moderator asks for a pause of somebody's posting."""
     me = member(view, change)
     person = change.command.person
-    require(view.has_role(me.person, MODERATOR, change.time), "only moderators pause somebody's posting")
+    require(may_pause(view, me.person, change.time), "only moderators pause somebody's posting")
     require(view.is_member(person), "this person is not a member")
     return lambda: law.suspensions.setdefault(person, []).append(me)
 

@@ -23,6 +23,7 @@ from node.domain.law.decisions import (
     Sponsor,
     SupportSeal,
 )
+from node.domain.law.powers import may_confirm
 from node.domain.law.records import Act, Ballot, Closing, LawChange, Opening, Outcome, Proposal, Seal
 from node.domain.law.sealed import decide
 from node.domain.law.view import AUDITOR, STEWARD, View, electorate_root
@@ -97,10 +98,8 @@ def cosign(law: "Law", change: LawChange, view: View) -> Effect:
     """An auditor, or one of two stewards, confirms that an opening leaves nobody out."""
     me = member(view, change)
     opening = seen_opening(law, change.command.opening, view)
+    require(may_confirm(view, me.person, change.time), "only auditors and stewards confirm this")
     role = AUDITOR if me.person in view.sealed.auditors else STEWARD
-    require(
-        role == AUDITOR or view.has_role(me.person, STEWARD, change.time), "only auditors and stewards confirm this"
-    )
     return lambda: opening.cosigners.append((me, role))
 
 
