@@ -7,6 +7,7 @@ from identity.phrase import read_phrase
 from identity.tickets import MAX_USES, Offer
 from node.domain.area import require
 from node.domain.documents import page_id
+from node.domain.law.charter import TEMPLATES
 from node.ingest import belonging, writing
 from node.ingest.spaces import Space
 from node.runtime import Node
@@ -74,10 +75,14 @@ async def spaces(node: Node, _given: Data) -> Data:
     return {"spaces": [space_data(node, space) for space in node.road.spaces.values()]}
 
 
-@operation("POST", "/spaces", Param("name", "body", "the name of the space"))
+@operation("POST", "/spaces", Param("name", "body", "the name of the space"),
+           Param("template", "body", "circle, neighbourhood, cooperative or network", required=False),
+           Param("rules", "body", "rules by name that differ from the template's", "object", required=False))  # fmt: skip
 async def found(node: Node, given: Data) -> Data:
-    """Found a space."""
-    return space_data(node, await node.found(given["name"]))
+    """Found a space, under the rules of a template or your own."""
+    template = given.get("template") or "circle"
+    require(template in TEMPLATES, f"There is no such template; there are {', '.join(TEMPLATES)}.")
+    return space_data(node, await node.found(given["name"], {**TEMPLATES[template], **given.get("rules", {})}))
 
 
 @operation("POST", "/join", Param("link", "body", "the invite link"))

@@ -13,7 +13,7 @@ from node.runtime import Node
 
 Data = dict[str, Any]
 Run = Callable[[Node, Data], Awaitable[Data]]
-Kind = Literal["string", "integer", "boolean"]
+Kind = Literal["string", "integer", "boolean", "array", "object"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Operation:
 
 
 _TABLE: dict[str, Operation] = {}
+_SHAPES: Mapping[str, type] = {"array": list, "object": dict}
 
 
 def operation(
@@ -59,7 +60,7 @@ def operation(
 
 def table() -> Mapping[str, Operation]:
     """Return every operation by name."""
-    from ui import api_data, api_posts, api_spaces, api_upkeep  # noqa: F401 - importing them fills the table
+    from ui import api_data, api_law, api_posts, api_spaces, api_upkeep  # noqa: F401 - importing them fills the table
 
     return _TABLE
 
@@ -87,6 +88,8 @@ def checked(op: Operation, given: Mapping[str, Any]) -> Data:
 
 def _typed(param: Param, value: Any) -> Any:
     if param.kind == "string" and isinstance(value, str):
+        return value
+    if isinstance(value, _SHAPES.get(param.kind, ())):
         return value
     if param.kind == "boolean" and (isinstance(value, bool) or value in ("true", "false")):
         return value in (True, "true")
