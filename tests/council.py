@@ -39,6 +39,7 @@ OPENED = NOW_MS + HOUR_MS
 VOTED = OPENED + HOUR_MS
 DEADLINE = NOW_MS + 10 * DAY_MS
 AFTER = DEADLINE + DAY_MS
+LATER = NOW_MS + 20 * DAY_MS
 QUICK = [["grace_hours", 1], ["grave_threshold", [1, 2]], ["quorum", [0, 1]], ["voting_days", 1]]
 
 
@@ -307,3 +308,31 @@ def converged(council: Council, orders: int = 6) -> Folded:
 def person(council: Council, name: str) -> bytes:
     """Return somebody's root key."""
     return council.member(name).person
+
+
+def members(council: Council) -> str:
+    """Return the names of those who belong, in the law of everything that was said."""
+    belong = converged(council).law.members()
+    return "".join(sorted(name for name in council.people if person(council, name) in belong))
+
+
+def refusal(council: Council, id_: bytes) -> str:
+    """Return why something has no effect; nothing if it has."""
+    return converged(council).refused.get(id_, "")
+
+
+def removed(council: Council, name: str = "F", time: int = NOW_MS) -> bytes:
+    """Let the members remove somebody, whose node does not hear of it."""
+    before = set(council.views[name])
+    proposal = council.pass_it([["remove", person(council, name)]], time)
+    council.views[name] = before
+    council.names.remove(name)
+    return proposal
+
+
+def vouching(size: int = 6, **rules: object) -> Council:
+    """Return a council that its members change to admission by vouchers."""
+    council = Council(size)
+    changes = {"admission": "vouch", "vouchers": 2, **rules}
+    council.pass_it([["rule", name, value] for name, value in changes.items()], NOW_MS - 40 * DAY_MS)
+    return council

@@ -173,7 +173,7 @@ async def proposal(node: Node, given: Data) -> Data:
 
 @operation("POST", "/spaces/{space}/proposals", SPACE,
            Param("effects", "body", "what follows from a yes: lists such as [\"rule\", \"vouchers\", 3]", "array"),
-           Param("days", "body", "how long the vote lasts, at least as long as the rules say", "integer", required=False),
+           Param("days", "body", "how long the vote lasts, if longer than the rules say", "integer", required=False),
            Param("text", "body", "why, in Markdown; it is posted beside the proposal", required=False))  # fmt: skip
 async def propose(node: Node, given: Data) -> Data:
     """Propose something binding: a rule, a role, a removal, other auditors."""

@@ -77,7 +77,7 @@ async def spaces(node: Node, _given: Data) -> Data:
 
 @operation("POST", "/spaces", Param("name", "body", "the name of the space"),
            Param("template", "body", "circle, neighbourhood, cooperative or network", required=False),
-           Param("rules", "body", "rules by name that differ from the template's", "object", required=False))  # fmt: skip
+           Param("rules", "body", "rules by name, where they differ from it", "object", required=False))  # fmt: skip
 async def found(node: Node, given: Data) -> Data:
     """Found a space, under the rules of a template or your own."""
     template = given.get("template") or "circle"

@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import test_belonging
 import test_deciding
+import test_hand_overs
+import test_removals
 
 from node.domain.law import deciding
 from node.domain.law.view import View
@@ -26,16 +27,16 @@ def _nothing(*_: Any) -> None:
         (
             deciding,
             "barred_after_hand_over",
-            test_belonging.test_who_supported_a_hand_over_is_barred_from_the_old_auditors_seals,
+            test_hand_overs.test_who_supported_a_hand_over_is_barred_from_the_old_auditors_seals,
         ),
         (
             deciding,
             "older_candidate",
-            lambda: test_belonging.test_new_auditors_have_to_uphold_an_older_candidate_in_their_past(upholds=True),
+            lambda: test_hand_overs.test_new_auditors_have_to_uphold_an_older_candidate_in_their_past(upholds=True),
         ),
         (deciding, "names_all", test_deciding.test_a_seal_that_leaves_out_a_ballot_of_its_own_past_is_refused),
-        (View, "cut_of", test_belonging.test_a_removed_members_backdated_vouch_for_a_friend_is_void),
-        (View, "cut_of", test_belonging.test_an_accomplice_with_a_stale_past_lets_nobody_in_on_a_removed_members_vouch),
+        (View, "cut_of", test_removals.test_a_removed_members_backdated_vouch_for_a_friend_is_void),
+        (View, "cut_of", test_removals.test_an_accomplice_with_a_stale_past_lets_nobody_in_on_a_removed_members_vouch),
         (View, "fork_of", test_deciding.test_ballots_of_a_voter_who_forked_their_log_count_neither_way),
     ],
     ids=lambda part: part if isinstance(part, str) else getattr(part, "__name__", ""),
