@@ -114,14 +114,23 @@ class Session(Exchange):
         return []
 
     def new_changes(self, news: News) -> list[Effect]:
-        """Tell that changes were stored, from here or from another peer."""
+        """Tell that changes were stored, from here or from another peer.
+
+        A peer that lost its standing by them hears that much, and nothing more.
+        """
         channel = self.channels.get(news.space)
         if channel is None:
             return []
-        effects: list[Effect] = self.law_changed(news.space) if news.law else []
+        effects: list[Effect] = self.law_changed(news.space) if news.law and not channel.opened else []
         if not channel.opened:
             return effects
-        effects += self._say_held(channel)
+        effects += self._push(channel, news)
+        if news.law:
+            self._close_to_stranger(channel)
+        return effects
+
+    def _push(self, channel: Channel, news: News) -> list[Effect]:
+        effects = self._say_held(channel)
         known, pushed = channel.peer_seqs, channel.pushed
         if all(max(known.get(author, 0), pushed.get(author, 0)) >= seq for author, seq in news.last_seqs.items()):
             return effects
@@ -131,7 +140,16 @@ class Session(Exchange):
     def law_changed(self, space: bytes) -> list[Effect]:
         """Look again at whether the peer belongs, and whether this node does."""
         channel = self.channels.get(space)
-        return self._open(channel) if channel is not None and not channel.opened else []
+        if channel is None:
+            return []
+        if channel.opened:
+            self._close_to_stranger(channel)
+            return []
+        return self._open(channel)
+
+    def _close_to_stranger(self, channel: Channel) -> None:
+        """Say nothing more of a space to a peer that belongs no longer."""
+        channel.opened = channel.view.in_standing(self.peer) or not channel.view.is_open()
 
     def unlocked(self, space: bytes) -> list[Effect]:
         """Tell that secrets were taken in."""

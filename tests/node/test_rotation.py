@@ -1,0 +1,125 @@
+"""Keys that change while some are away, or twice at once: everybody who belongs reads on, nobody else does."""
+
+from loopback import Neighbourhood, link_to, same, until
+
+from crdt.batch import Batch
+from node.domain.law.keys import lacking, must_rotate
+from node.domain.law.membership import LeaveSpace
+from node.domain.posts import WritePost
+from node.ingest.spaces import Space
+from node.runtime import Node
+from node.store import queries
+
+
+async def garden_of(start: Neighbourhood, *names: str) -> tuple[list[Node], bytes]:
+    """Found a garden with some people, everybody a member and connected to the first."""
+    nodes = [await start(name) for name in names]
+    space = await nodes[0].found("Garden")
+    link = await link_to(nodes[0], space, uses=20)
+    for node in nodes[1:]:
+        await node.join(link)
+    await until(lambda: all(len(here(node, space.id).law.members()) == len(names) for node in nodes))
+    await until(lambda: same(space.id, *nodes))
+    return nodes, space.id
+
+
+def here(node: Node, space: bytes) -> Space:
+    return node.road.spaces[space]
+
+
+def talk(node: Node, space: bytes) -> bytes:
+    return here(node, space).secrets.present["talk"]
+
+
+async def reads(node: Node, space: bytes, text: str) -> bool:
+    no = here(node, space).index.no
+    return text in {line.text for line in await node.database.read(lambda db: queries.feed(db, no, None, 100))}
+
+
+async def say(node: Node, space: bytes, text: str) -> None:
+    await node.road.submit(here(node, space), WritePost(text, None, None, []))
+
+
+async def apart(*nodes: Node) -> None:
+    for node in nodes:
+        await node.stop_network()
+
+
+async def together(*nodes: Node) -> None:
+    for node in nodes:
+        await node.start_network()
+    nodes[0].neighbours.learn([address for node in nodes[1:] for address in node.addresses])
+    for node in nodes[1:]:
+        node.neighbours.learn(nodes[0].addresses)
+
+
+async def test_two_who_change_the_keys_at_once_come_to_write_with_one_and_read_both(start: Neighbourhood) -> None:
+    (amina, bola, chidi), space = await garden_of(start, "Amina", "Bola", "Chidi")
+    await apart(amina, bola, chidi)
+    old = talk(amina, space)
+    gone = await chidi.road.submit(here(chidi, space), LeaveSpace())
+
+    for node in (amina, bola):
+        await node.road.receive(here(node, space), Batch([gone], {}), chidi.road.device.public)
+        await until(lambda node=node: talk(node, space) != old)  # type: ignore[misc]
+        await say(node, space, f"said apart by {await node.name()}")
+    await together(amina, bola)
+
+    for node in (amina, bola):
+        for name in ("Amina", "Bola"):
+            await until(lambda node=node, name=name: reads(node, space, f"said apart by {name}"))  # type: ignore[misc]
+    await until(lambda: talk(amina, space) == talk(bola, space))
+    view = here(amina, space).law.present()
+    assert not must_rotate(view)
+    assert lacking(view) == []
+
+
+async def test_who_was_away_while_keys_changed_twice_reads_everything_on_return(start: Neighbourhood) -> None:
+    (amina, bola, chidi, dana), space = await garden_of(start, "Amina", "Bola", "Chidi", "Dana")
+    await apart(bola)
+    await say(bola, space, "written with the old keys")
+    for leaver in (chidi, dana):
+        before = talk(amina, space)
+        await leaver.road.submit(here(leaver, space), LeaveSpace())
+        await until(lambda before=before: talk(amina, space) != before)  # type: ignore[misc]
+        await say(amina, space, f"after {await leaver.name()} left")
+
+    await bola.start_network()
+    bola.neighbours.learn(amina.addresses)
+
+    for text in ("after Chidi left", "after Dana left"):
+        await until(lambda text=text: reads(bola, space, text))  # type: ignore[misc]
+    await until(lambda: reads(amina, space, "written with the old keys"))
+    await until(lambda: talk(amina, space) == talk(bola, space))
+
+
+async def test_who_left_hears_and_reads_nothing_that_is_said_afterwards(start: Neighbourhood) -> None:
+    (amina, bola, chidi), space = await garden_of(start, "Amina", "Bola", "Chidi")
+    old = talk(amina, space)
+    topics = set(chidi.hints.topics())
+    await chidi.road.submit(here(chidi, space), LeaveSpace())
+    await until(lambda: talk(amina, space) != old and same(space, amina, bola))
+    held = here(chidi, space).history.size
+
+    await say(amina, space, "among ourselves")
+    await until(lambda: reads(bola, space, "among ourselves"))
+
+    assert talk(amina, space) not in here(chidi, space).secrets.by_name.values()
+    assert not topics & set(amina.hints.topics())
+    assert here(chidi, space).history.size == held
+    assert not await reads(chidi, space, "among ourselves")
+
+
+async def test_a_newcomer_after_a_change_of_keys_reads_what_was_said_before_it(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await say(amina, space, "in the first days")
+    old = talk(amina, space)
+    await bola.road.submit(here(bola, space), LeaveSpace())
+    await until(lambda: talk(amina, space) != old)
+    await say(amina, space, "later on")
+    emeka = await start("Emeka")
+
+    await emeka.join(await link_to(amina, here(amina, space)))
+
+    for text in ("in the first days", "later on"):
+        await until(lambda text=text: space in emeka.road.spaces and reads(emeka, space, text))  # type: ignore[misc]
