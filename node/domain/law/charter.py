@@ -16,8 +16,18 @@ DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 MAX_PARENTS = 16
 MAX_COMPETENCES = 32
+DIGEST_BYTES = 16
+PLACE, FUNCTION, GENERAL = "place", "function", "general"
 OPEN, INVITE, VOUCH, VOTE = "open", "invite", "vouch", "vote"
 MEMBERS, STEWARDS = "members", "stewards"
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a rule may be: in words, and as a test."""
+
+    words: str
+    holds: Callable[[Value], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,36 +36,47 @@ class Rule:
 
     name: str
     default: Value
-    allows: Callable[[Value], bool]
+    values: Values
     sentence: Callable[[Value], str]
 
 
-def _one_of(*values: str) -> Callable[[Value], bool]:
-    return lambda value: type(value) is str and value in values
+def _one_of(*values: str) -> Values:
+    return Values(f"one of {', '.join(values)}", lambda value: type(value) is str and value in values)
 
 
-def _between(least: int, most: int) -> Callable[[Value], bool]:
-    return lambda value: type(value) is int and least <= value <= most
+def _between(least: int, most: int) -> Values:
+    words = f"a whole number from {least} to {most}"
+    return Values(words, lambda value: type(value) is int and least <= value <= most)
 
 
-def _flag(value: Value) -> bool:
-    return type(value) is bool
-
-
-def _share(value: Value) -> bool:
+def _is_share(value: Value) -> bool:
     """A share is a fraction of whole numbers, [part, of], from nothing up to all."""
     well = type(value) is list and len(value) == 2 and all(type(part) is int for part in value)
     return bool(well and 0 <= value[0] <= value[1] and 1 <= value[1] <= 1_000)
 
 
-def _ids(value: Value) -> bool:
-    well = type(value) is list and len(value) <= MAX_PARENTS and len(set(map(bytes, value))) == len(value)
-    return well and all(type(one) is bytes and len(one) == 32 for one in value)
+def _are_ids(value: Value) -> bool:
+    well = type(value) is list and len(value) <= MAX_PARENTS
+    return well and all(type(one) is bytes and len(one) == 32 for one in value) and len(set(value)) == len(value)
 
 
-def _words(value: Value) -> bool:
+def _are_competences(value: Value) -> bool:
     well = type(value) is list and len(value) <= MAX_COMPETENCES
     return well and all(type(word) is str and word in COMPETENCES for word in value) and sorted(set(value)) == value
+
+
+def _is_origin(value: Value) -> bool:
+    """Another space's id and the digest of its log at the time, or nothing."""
+    well = type(value) is list and all(type(part) is bytes for part in value)
+    return well and [len(part) for part in value] in ([], [32, DIGEST_BYTES])
+
+
+_FLAG = Values("yes or no", lambda value: type(value) is bool)
+_SHARE = Values("a share such as 1/2 or 2/3", _is_share)
+_IDS = Values(f"the ids of at most {MAX_PARENTS} spaces", _are_ids)
+
+
+_ORIGIN = Values("the id of a space and the digest of its log", _is_origin)
 
 
 def _count(one: str, many: str) -> Callable[[Value], str]:
@@ -76,6 +97,24 @@ def percent(share: Sequence[int]) -> str:
     return named.get((share[0], share[1]), f"{share[0]} of every {share[1]}")
 
 
+def _parts(value: Value) -> str:
+    if not value:
+        return "It is part of no other space."
+    return "It is part of one space." if len(value) == 1 else f"It is part of {len(value)} spaces at once."
+
+
+def _binding(words: Value) -> str:
+    if not words:
+        return "It decides for itself only: its parts are free in everything."
+    return f"What it decides binds its parts about {', '.join(words)}; in all else they are free."
+
+
+def _origin(value: Value) -> str:
+    if not value:
+        return "It continues no other space."
+    return f"It continues the space {value[0].hex()[:8]} as it stood at {value[1].hex()[:8]}."
+
+
 COMPETENCES = (
     "assets",
     "care",
@@ -94,6 +133,7 @@ COMPETENCES = (
     "water",
     "work",
 )
+_WORDS = Values(f"some of {', '.join(COMPETENCES)}, in this order", _are_competences)
 _RULES = (
     Rule(
         "admission",
@@ -122,13 +162,13 @@ _RULES = (
     Rule(
         "guests_read",
         False,
-        _flag,
+        _FLAG,
         _yes_no("Who waits to be let in may read along.", "Who waits to be let in reads nothing yet."),
     ),
     Rule(
         "newcomers_read_past",
         True,
-        _flag,
+        _FLAG,
         _yes_no("Newcomers may read what was said before they came.", "Newcomers read what is said from now on."),
     ),
     Rule(
@@ -144,12 +184,12 @@ _RULES = (
         _between(0, 720),
         _count("Ballots are waited for one hour more.", "Ballots are waited for {} hours more."),
     ),
-    Rule("quorum", [1, 4], _share, lambda share: f"A decision needs ballots of {percent(share)} of the members."),
-    Rule("threshold", [1, 2], _share, lambda share: f"It passes with more than {percent(share)} of yes and no."),
+    Rule("quorum", [1, 4], _SHARE, lambda share: f"A decision needs ballots of {percent(share)} of the members."),
+    Rule("threshold", [1, 2], _SHARE, lambda share: f"It passes with more than {percent(share)} of yes and no."),
     Rule(
         "grave_threshold",
         [2, 3],
-        _share,
+        _SHARE,
         lambda share: f"Removing somebody and changing these rules needs more than {percent(share)} of yes and no.",
     ),
     Rule(
@@ -168,26 +208,31 @@ _RULES = (
     Rule(
         "publish_log",
         False,
-        _flag,
+        _FLAG,
         _yes_no("The public log may be read by anybody.", "The public log is for members."),
     ),
     Rule(
         "members_of_parent",
         False,
-        _flag,
+        _FLAG,
         _yes_no("Members also belong to a parent space.", "Members need not belong to a parent space."),
     ),
-    Rule("parents", [], _ids, _count("It is part of one space.", "It is part of {} spaces.")),
+    Rule("parents", [], _IDS, _parts),
     Rule(
-        "competences",
-        [],
-        _words,
-        lambda words: (
-            f"It decides for its parts about: {', '.join(words)}." if words else "It decides for itself only."
+        "layer",
+        GENERAL,
+        _one_of(PLACE, FUNCTION, GENERAL),
+        _choice(
+            place="It is for everybody of a place.",
+            function="It is for those who do something together.",
+            general="It is for taking part in general.",
         ),
     ),
+    Rule("competences", [], _WORDS, _binding),
+    Rule("continues", [], _ORIGIN, _origin),
 )
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}
+FOUNDING_ONLY = frozenset({"continues"})  # where a space comes from, no decision changes
 GRAVE = frozenset(RULES)  # every rule: changing one needs the grave threshold
 
 TEMPLATES: Mapping[str, Mapping[str, Value]] = {
@@ -216,9 +261,9 @@ def check_rule(name: str, value: Value) -> None:
     """Raise Malformed unless a rule is known and may be so."""
     rule = RULES.get(name)
     if rule is None:
-        raise Malformed("a charter names a rule that is not known")
-    if not rule.allows(value):
-        raise Malformed(f"the rule {name} cannot be so")
+        raise Malformed(f"There is no rule {name[:40]!r}.")
+    if not rule.values.holds(value):
+        raise Malformed(f"The rule {name} is {rule.values.words}.")
 
 
 def check_rules(rules: Any) -> None:

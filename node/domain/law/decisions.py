@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from crdt.change import BINDING, ID_BYTES, LAW
 from node.domain.area import register, well_formed
-from node.domain.law.charter import check_rule
+from node.domain.law.charter import FOUNDING_ONLY, check_rule
 
 HASH_BYTES = 32
 KEY_BYTES = 32
@@ -55,7 +55,7 @@ def _end_role(args: list[Any]) -> bool:
 
 
 def _set_rule(args: list[Any]) -> bool:
-    if len(args) != 2 or type(args[0]) is not str:
+    if len(args) != 2 or type(args[0]) is not str or args[0] in FOUNDING_ONLY:
         return False
     check_rule(args[0], args[1])
     return True
