@@ -18,8 +18,12 @@ async def garden_of(start: Neighbourhood, *names: str) -> tuple[list[Node], byte
     link = await link_to(nodes[0], space, uses=20)
     for node in nodes[1:]:
         await node.join(link)
-    await until(lambda: all(len(here(node, space.id).law.members()) == len(names) for node in nodes))
-    await until(lambda: same(space.id, *nodes))
+
+    async def everybody_is_known() -> bool:
+        named = await nodes[0].database.read(lambda db: queries.names(db, space.index.no))
+        return len(named) == len(names) and same(space.id, *nodes)
+
+    await until(everybody_is_known)
     return nodes, space.id
 
 
