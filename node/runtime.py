@@ -22,7 +22,7 @@ from node.config import Config
 from node.connecting import Network
 from node.domain.area import read_command, require, wire_fields
 from node.importing.jobs import Imports
-from node.ingest import belonging
+from node.ingest import belonging, holons
 from node.ingest.belonging import Self, found_space, knock
 from node.ingest.duties import Duties
 from node.ingest.hints import Hints
@@ -260,6 +260,8 @@ class Node:
                 await belonging.certify_elsewhere(self.road, space)
         if await belonging.follow(self.road, self.road.elsewhere):
             await self._new_space()
+            for part in holons.parts_here(self.road, space):  # who came in here may have waited there
+                await belonging.answer_knocks(self.road, self.me, part)
         self.road.elsewhere.clear()
         await self.duties.look(space.id)
         mine = space.history.logs.get(self.road.device.public)

@@ -1,7 +1,7 @@
 """Operations on posts: write, answer, edit, take back, read, search."""
 
 from identity.keys import to_did
-from node.ingest import writing
+from node.ingest import holons, writing
 from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import queries
@@ -38,7 +38,11 @@ def reached(node: Node, line: PostLine) -> int:
 
 async def lines_data(node: Node, lines: list[PostLine]) -> list[Data]:
     """Return posts as the API shows them."""
-    return [post_data(line, reached(node, line)) for line in lines]
+    named = ((line, space_of(node, line)) for line in lines)
+    return [
+        {**post_data(line, reached(node, line)), "space": space.id.hex(), "space_name": space.name}
+        for line, space in named
+    ]
 
 
 @operation("POST", "/spaces/{space}/posts", SPACE, Param("text", "body", "the post, in Markdown"),
@@ -53,13 +57,19 @@ async def post(node: Node, given: Data) -> Data:
 
 @operation("GET", "/spaces/{space}/posts", SPACE,
            Param("before", "query", "the `next` of the page before", required=False),
-           Param("limit", "query", "how many (30)", "integer", required=False))  # fmt: skip
+           Param("limit", "query", "how many (30)", "integer", required=False),
+           Param("deep", "query", "also those of its parts, and of what it continues", "boolean",
+                 required=False))  # fmt: skip
 async def feed(node: Node, given: Data) -> Data:
     """Read the newest posts of a space; imported ones stand where their original date puts them."""
     space = need_space(node, given["space"])
     limit = max(1, min(MAX_PAGE_SIZE, given.get("limit", PAGE_SIZE)))
     before = read_cursor(given.get("before"))
-    lines = await node.database.read(lambda db: queries.feed(db, space.index.no, before, limit))
+    if given.get("deep"):
+        spaces = holons.deep(node.road, space)
+        lines = await node.database.read(lambda db: queries.deep_feed(db, spaces, before, limit))
+    else:
+        lines = await node.database.read(lambda db: queries.feed(db, space.index.no, before, limit))
     more = write_cursor(lines[-1]) if len(lines) == limit else None
     return {"posts": await lines_data(node, lines), "next": more}
 

@@ -96,6 +96,7 @@ def _add_daily(add: Add) -> None:
 def _add_upkeep(add: Add) -> None:
     add(
         "import",
+        (("--deep",), {"action": "store_true", "help": "also the posts of its parts, and of what it continues"}),
         "Bring your past: a Mastodon export, an ActivityStreams outbox, or JSON Lines.",
         (("file",), {"type": Path, "help": "the archive or file"}),
         _SPACE,

@@ -187,8 +187,10 @@ def feed(options: Options) -> int:
     if options.search:
         data = ask(options, "search", words=options.search, space=None if options.space == "-" else options.space)
     else:
-        data = ask(options, "feed", space=options.space, limit=options.limit)
-    words = [*map(_page_words, data.get("pages", ())), *map(_post_words, data["posts"])]
+        deep = {"deep": True} if options.deep else {}
+        data = ask(options, "feed", space=options.space, limit=options.limit, **deep)
+    posts = (_post_words(post, names_space=options.deep) for post in data["posts"])
+    words = [*map(_page_words, data.get("pages", ())), *posts]
     return show(options, data, "\n\n".join(words) or ("Nothing found." if options.search else "Nothing here yet."))
 
 
@@ -196,11 +198,13 @@ def _page_words(page: Data) -> str:
     return f"The page of {page['space'][:8]}, {_moment(page['time'])}\n{page['title']}\n\n{page['body']}".rstrip()
 
 
-def _post_words(post: Data) -> str:
+def _post_words(post: Data, *, names_space: bool = False) -> str:
     text = "(taken back)" if post["retracted"] else post["text"]
     more = f"  [{post['replies']} replies]" if post["replies"] else ""
     brought = ", imported" if post["imported"] else ""
-    return f"{post['name'] or post['person'][8:20]}, {_moment(post['dated'])}{brought}  {post['id'][:8]}{more}\n{text}"
+    where = f" in {post['space_name']}" if names_space else ""
+    who = f"{post['name'] or post['person'][8:20]}{where}"
+    return f"{who}, {_moment(post['dated'])}{brought}  {post['id'][:8]}{more}\n{text}"
 
 
 def peers(options: Options) -> int:

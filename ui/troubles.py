@@ -40,6 +40,7 @@ _TURNED_AWAY = (
     (("withdrawn",), _("This invitation was withdrawn.")),
     (("used up",), _("This invitation was used up.")),
     (("expired",), _("This invitation has expired.")),
+    (("parent space",), _("Its members also belong to a parent space. Join that one first; then you are let in here.")),
     (("waiting", "knock"), _("Others are being let in by this invitation. It may not be enough for all.")),
 )
 

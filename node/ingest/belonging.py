@@ -25,6 +25,7 @@ from node.domain.law.membership import (
     WithdrawTicket,
 )
 from node.domain.law.view import STEWARD
+from node.ingest import holons
 from node.ingest.road import Road
 from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store.spaces import SpaceRow, TicketRow, add_ticket
@@ -138,7 +139,9 @@ def _is_mine_to_answer(road: Road, space: Space, join: Join) -> bool:
 
     Two who answer one knock unaware of each other give one membership.
     """
-    if join.admitted:
+    if join.admitted or (
+        join.terms.purpose == "member" and not holons.is_let_in(road, space, join.change.command.person)
+    ):
         return False
     if join.terms.inviter == road.device.public:
         return True

@@ -14,6 +14,7 @@ from identity.errors import BadSignature, Malformed, Refused
 from identity.tickets import read_terms
 from node.domain.area import require
 from node.domain.law.membership import JoinSpace
+from node.ingest import holons
 from node.ingest.files import Files
 from node.ingest.forks import take_proof
 from node.ingest.intake import Arrival
@@ -111,6 +112,8 @@ class Keeper:
         if batch.changes[-1].id not in view.law.joins:
             try:
                 view.law.ticket_holds(terms, self.road.now_ms())
+                if terms.purpose == "member" and terms.inviter == self.road.device.public:
+                    holons.allow_newcomer(self.road, view, command.person)
                 require(view.law.uses_of(terms) + view.law.pending(terms) < terms.uses, BUSY_TICKET)
             except Refused as refusal:
                 return str(refusal)

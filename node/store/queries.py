@@ -1,7 +1,7 @@
 """What pages and the API ask of the read model. Runs in the database's thread, on a bare connection."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 _POST = (
@@ -113,6 +113,24 @@ def feed(connection: sqlite3.Connection, space: int, before: tuple[int, int] | N
         values += before
     sql = f"{_POST} WHERE {where} ORDER BY post.dated DESC, post.number DESC LIMIT ?"
     return [PostLine(*row) for row in connection.execute(sql, (*values, limit))]
+
+
+def deep_feed(
+    connection: sqlite3.Connection, spaces: Mapping[int, int | None], before: tuple[int, int] | None, limit: int
+) -> list[PostLine]:
+    """Return the newest posts that begin a thread of several spaces together, as `feed` does for one.
+
+    `spaces` says, by number, until which date (ms) the posts of each show; None is without end.
+    """
+    places: list[tuple[int, int]] = []
+    for space, until in spaces.items():
+        ends = [end for end in (before, None if until is None else (until + 1, 0)) if end is not None]
+        where = f"post.space = ? AND thread IS NULL AND {_SHOWN}" + (" AND (dated, number) < (?, ?)" if ends else "")
+        sql = f"SELECT dated, number FROM post JOIN change USING (number) WHERE {where}"
+        sql += " ORDER BY dated DESC, number DESC LIMIT ?"
+        places += connection.execute(sql, (space, *(min(ends) if ends else ()), limit)).fetchall()
+    newest = [number for _, number in sorted(places, reverse=True)[:limit]]
+    return sorted(posts_by_number(connection, newest), key=lambda line: line.place, reverse=True)
 
 
 def post(connection: sqlite3.Connection, id_: bytes) -> PostLine | None:
