@@ -84,6 +84,7 @@ def _add_daily(add: Add) -> None:
         "Read the newest posts.",
         _SPACE,
         (("--limit",), {"type": int, "default": 20, "help": "how many (20)"}),
+        (("--deep",), {"action": "store_true", "help": "also the posts of its parts, and of what it continues"}),
         (("--search",), {"metavar": "WORDS", "help": "show the posts that hold these words instead"}),
     )
     add(
@@ -96,7 +97,6 @@ def _add_daily(add: Add) -> None:
 def _add_upkeep(add: Add) -> None:
     add(
         "import",
-        (("--deep",), {"action": "store_true", "help": "also the posts of its parts, and of what it continues"}),
         "Bring your past: a Mastodon export, an ActivityStreams outbox, or JSON Lines.",
         (("file",), {"type": Path, "help": "the archive or file"}),
         _SPACE,
