@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 
-from crdt.change import LAW
+from crdt.change import BINDING, LAW
 from crdt.history import Accepted
 from identity import keyring
 from identity.errors import CommonsError, Refused
@@ -245,7 +245,9 @@ class Node:
     async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
         for listener in self.listeners:
             listener(space, accepted)
-        if any(entry.change.header.klass == LAW for entry in accepted):
+        klasses = {entry.change.header.klass for entry in accepted}
+        somebody_waits = BINDING in klasses and any(not join.admitted for join in space.law.joins.values())
+        if LAW in klasses or somebody_waits:  # a vouch lets in who waits
             self._keep(self._after_law(space))
 
     async def _after_law(self, space: Space) -> None:
@@ -258,10 +260,10 @@ class Node:
             space = self.road.spaces[space.id]
             if await belonging.answer_knocks(self.road, self.me, space) and self.me.root is not None:
                 await belonging.certify_elsewhere(self.road, space)
-        if await belonging.follow(self.road, self.road.elsewhere):
-            await self._new_space()
             for part in holons.parts_here(self.road, space):  # who came in here may have waited there
                 await belonging.answer_knocks(self.road, self.me, part)
+        if await belonging.follow(self.road, self.road.elsewhere):
+            await self._new_space()
         self.road.elsewhere.clear()
         await self.duties.look(space.id)
         mine = space.history.logs.get(self.road.device.public)
