@@ -208,7 +208,7 @@ def as_sentence(words: str) -> str:
 
 
 def told(words: str, translations: gettext.NullTranslations) -> str:
-    """Return a refusal in the language of the catalogue; in English where the catalogue does not have it."""
+    """Return a refusal in the language of the catalogue; as it was said where the catalogue does not have it."""
     said = as_sentence(words)
     if said in SENTENCES:
         return translations.gettext(said)
@@ -216,4 +216,4 @@ def told(words: str, translations: gettext.NullTranslations) -> str:
         found = pattern.fullmatch(said)
         if found:
             return translations.gettext(sentence) % found.groupdict()
-    return said
+    return words

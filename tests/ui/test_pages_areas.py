@@ -146,7 +146,7 @@ async def test_the_log_shows_every_change_and_the_refused_ones_with_their_reason
     ):  # fmt: skip
         assert words in log.text
     assert space.history.root().hex()[:4] in log.text
-    assert "This names a knock that is not there." in refused.text
+    assert "names a knock that is not there" in refused.text
     assert "On the log" in change.text
     assert post.hex() in change.text
     assert bola.device.public.hex() not in change.text
