@@ -48,7 +48,7 @@ class Reader(HTMLParser):
             self._stack.append(tag)
         if tag == "form":
             self.forms.append(Form(have.get("action", ""), have.get("method", "get")))
-        elif tag == "input" and self.forms and (have.get("type") != "checkbox" or "checked" in have):
+        elif tag == "input" and self.forms and (have.get("type") not in ("checkbox", "radio") or "checked" in have):
             self.forms[-1].fields[have.get("name", "")] = have.get("value", "")
         elif tag == "textarea" and self.forms:
             self._area = have.get("name", "")

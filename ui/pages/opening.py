@@ -1,4 +1,4 @@
-"""The first minutes: say your name, unlock your key, found a space or join one, and wait to be let in."""
+"""The first minutes: say your name, unlock your key, join a space, and wait to be let in."""
 
 from collections.abc import Mapping
 
@@ -10,16 +10,16 @@ from identity.keys import to_did
 from identity.links import read_link
 from identity.phrase import read_phrase
 from identity.tickets import check_expiry
-from node.ingest import writing
 from ui.live import PATH as LIVE_PATH
 from ui.node_views import InviteOffer, WaitingView
 from ui.operations import perform
+from ui.pages.founding import BEGIN, JOIN
 from ui.pages.rows import what_arrives
-from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, space_url, status_of
+from ui.pages.visit import Book, Visit, clean_name, sentence, space_url
 from ui.troubles import plain, turned_away
 from ui.views import FormView, NavItem, PersonRef
 
-WELCOME, UNLOCK, BEGIN, JOIN = "/welcome", "/unlock", "/begin", "/join"
+WELCOME, UNLOCK = "/welcome", "/unlock"
 SECOND, WORDS = "/second", "/words"
 NEW_FACE = "a patch that nobody has yet"
 NOT_AN_INVITE = (Malformed, BadSignature, Refused)
@@ -36,8 +36,6 @@ def add_opening(book: Book) -> None:
     book.anyone("POST", WORDS, come_back)
     book.anyone("GET", UNLOCK, ask_passphrase)
     book.anyone("POST", UNLOCK, unlock)
-    book.someone("GET", BEGIN, begin)
-    book.someone("POST", BEGIN, found)
     book.someone("GET", JOIN, ask_invitation)
     book.someone("POST", JOIN, join)
     book.someone("GET", "/s/{space}/waiting", waiting)
@@ -178,41 +176,7 @@ async def unlock(visit: Visit) -> web.Response:
     return visit.go("/")
 
 
-# -- where one belongs ------------------------------------------------------------------------------------------------
-
-
-async def _me(visit: Visit) -> PersonRef:
-    return PersonRef(clean_name(await visit.node.name()), to_did(visit.node.me.person), "/settings", True)
-
-
-async def begin(visit: Visit) -> web.Response:
-    """Offer to found a space, or to join one."""
-    return await _show_begin(visit, FormView(BEGIN))
-
-
-async def _show_begin(visit: Visit, form: FormView, status: int = 422) -> web.Response:
-    back_url = visit.url() if visit.space is not None else ""
-    context = {"form": form, "me": await _me(visit), "join_url": JOIN, "back_url": back_url}
-    context["notice"] = visit.told().notice
-    return visit.render("found.html", context, status if form.errors else 200)
-
-
-async def found(visit: Visit) -> web.Response:
-    """Found a space, and write down what it is for."""
-    sent = await visit.form()
-    values = {"name": sent.get("name", ""), "description": sent.get("description", "")}
-    purpose = " ".join(values["description"].split())
-    if len(purpose) > 200:
-        words = visit.gettext("Say it in 200 characters; the page of the space has room for more.")
-        return await _show_begin(visit, FormView(BEGIN, values, {"description": words}))
-    try:
-        space = await visit.node.found(values["name"])
-    except NOT_DONE as error:
-        return await _show_begin(visit, FormView(BEGIN, values, {"name": sentence(error)}), status_of(error))
-    if purpose:
-        await writing.edit_page(visit.node.road, space, purpose, "")
-    words = visit.gettext("%(space)s is founded. Say hello, or invite the first neighbour.")
-    return visit.go(space_url(space), words % {"space": clean_name(space.name, 80)})
+# -- joining --------------------------------------------------------------------------------------------------------
 
 
 async def ask_invitation(visit: Visit) -> web.Response:

@@ -8,6 +8,7 @@ from ui.pages.connections import add_connections
 from ui.pages.cut_off import add_cut_off
 from ui.pages.data import add_data
 from ui.pages.feed import add_feed
+from ui.pages.founding import add_founding
 from ui.pages.invites import add_invites
 from ui.pages.log import add_log
 from ui.pages.opening import add_opening
@@ -22,6 +23,7 @@ from ui.templating import Templates
 
 PARTS = (
     add_opening,
+    add_founding,
     add_feed,
     add_threads,
     add_people,
