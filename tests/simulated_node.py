@@ -31,6 +31,7 @@ from identity.errors import NetworkError, Refused
 from identity.keys import SigningKey
 from identity.tickets import Invitation, Offer, draw_up, prove
 from node.domain.area import wire_fields
+from node.domain.documents import EditDocument, blank, fold_edits, page_id
 from node.domain.law.fold import Join
 from node.domain.law.membership import LAW_VERSION, AdmitMember, CertifyDevice, FoundSpace, JoinSpace
 from node.net.ports import Stored
@@ -90,6 +91,7 @@ class SimNode:
     spaces: dict[bytes, SimSpace] = field(default_factory=dict)
     reach: dict[bytes, int] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     answering: bool = False
 
     def __post_init__(self) -> None:
@@ -163,6 +165,15 @@ class SimNode:
                 raise AssertionError("one broken link stops what goes to the others") from error
         if law:
             await self.answer_knocks()
+
+    async def edit_page(self, title: str | None, change: Callable[[str], str]) -> None:
+        """Edit the space's page as it stands here; one edit after another, for each builds on the last."""
+        async with self.writing:
+            document = blank(page_id(), self.key)
+            fold_edits(document, self.space.facts.get(page_id(), {}).values())
+            field = document.put_fields({"title": title}) if title else None
+            for edit in [*([field] if field else []), *document.splice_text("body", change(document.text("body")))]:
+                await self.submit(EditDocument(page_id(), edit))
 
     def _sign(self, command: Any) -> Change:
         founding = isinstance(command, FoundSpace)
