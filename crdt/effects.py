@@ -124,6 +124,13 @@ class Reached:
 
 
 @dataclass(frozen=True, slots=True)
+class Rest:
+    """The peer asks to let this link rest: call `rest` and say whether it may."""
+
+    space: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Learn:
     """The peer, who belongs, told where others may be found."""
 
@@ -166,4 +173,4 @@ class Waiting:
 
 
 Storing = Deliver | Finish | DeliverProof | LoadProof | DeliverKnock | Unlock | Load | LoadBlob | DeliverBlob
-Effect = Send | Storing | Reached | Learn | InSync | Waiting | TurnedAway
+Effect = Send | Storing | Reached | Rest | Learn | InSync | Waiting | TurnedAway

@@ -24,6 +24,8 @@
 | BLOB | space, hash, offset, size, data | a piece of it; size 0: it is not here |
 | PEERS | space, addresses | where members of this space, this node first, may be found |
 | PROOF | space, change, change | two changes that one device signed for one place in its log |
+| REST | space | what you push is here before: let this link rest, law excepted |
+| WAKE | space, needed | push again; needed: do not ask for rest any more |
 """
 
 from collections.abc import Callable
@@ -51,6 +53,7 @@ MAX_PROOF_BYTES = MAX_HEADER_BYTES + MAX_BODY_BYTES + 128
 
 HELLO, SPACES, OPEN, KNOCK, GUEST, KEYS, ASK, ROOT, BUCKETS, ENTRIES = range(10)
 WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF, PEERS, WANT_BLOB, BLOB, TURNED_AWAY = range(10, 22)
+REST, WAKE = range(22, 24)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -140,6 +143,8 @@ _FIELDS: dict[int, tuple[Callable[[Any], bool], ...]] = {
     BATCH: (_space, _request, _batch, _flag),
     STORED: (_space, _request),
     PUSH: (_space, _batch),
+    REST: (_space,),
+    WAKE: (_space, _flag),
     HELD: (_space, _seq),
     WANT_PROOF: (_space, _key),
     PEERS: (_space, _many(_text, MAX_PEERS)),

@@ -11,7 +11,8 @@ How two nodes come to hold the same:
 3. Not equal: BUCKETS (or, of a small space, ENTRIES at once); then ENTRIES of the buckets that differ.
 4. WANT what the other's entries have ahead of mine. One peer is asked for one log at a time (`Claims`).
 5. BATCH by BATCH in causal order, each STORED before the next but one; ROOT at the end.
-6. PUSH of what is new, from the moment a space is open; what does not fit makes the receiver WANT.
+6. PUSH of what is new, from the moment a space is open; what does not fit makes the receiver WANT. A link whose
+   pushes bring nothing new may REST: then it carries law and comparisons only, until either side says WAKE.
 
 Sending anything about a space takes the peer's standing in it; receiving does not, for what is accepted is decided by
 signatures, chains and law. So a member who has not yet heard of a newcomer can learn of them from themselves.
@@ -120,6 +121,8 @@ class Session(Exchange):
             return []
         effects: list[Effect] = self.law_changed(news.space) if news.law else []
         if not channel.opened:
+            return effects
+        if channel.resting and not news.law:
             return effects
         effects += self._say_held(channel)
         known, pushed = channel.peer_seqs, channel.pushed
@@ -350,6 +353,8 @@ _HANDLERS: dict[int, Any] = {
     m.BATCH: Session._on_batch,
     m.STORED: Session._on_stored,
     m.PUSH: Session._on_push,
+    m.REST: Session._on_rest,
+    m.WAKE: Session._on_wake,
     m.HELD: Session._on_held,
     m.PEERS: Session._on_peers,
     m.TURNED_AWAY: Session._on_turned_away,

@@ -6,7 +6,7 @@ out (bodies are public). What is written is lost in a crash until an fsync has p
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -260,7 +260,9 @@ class SimNode:
         batch = incoming.batch
         verdict = await self.receive(self.spaces[space], batch, peer, incoming.writing)
         assert not verdict.forks, "an honest log shows as forked"
-        return Stored({change.header.author: change.header.seq for change in batch.changes}, verdict.gaps)
+        shown = {change.header.author: change.header.seq for change in batch.changes}
+        whole = len(verdict.accepted) + verdict.known == len(batch.changes)
+        return Stored(shown, verdict.gaps, fresh=bool(verdict.accepted), whole=whole)
 
     async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
         knock = decode_change(change)
@@ -290,6 +292,9 @@ class SimNode:
     def reached(self, _space: bytes, peer: bytes, seq: int) -> None:
         self.reach[peer] = max(seq, self.reach.get(peer, 0))
         self.around.acknowledged(self.key, peer, seq)
+
+    def note_shown(self, _space: bytes, peer: bytes, last_seqs: Mapping[bytes, int]) -> None:
+        assert (peer != self.key, bool(last_seqs)) == (True, True)
 
     def in_sync(self, space: bytes, peer: bytes) -> None:
         log = self.spaces[space].history.logs.get(self.key)

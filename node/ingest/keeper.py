@@ -86,14 +86,15 @@ class Keeper:
         shown = {change.header.author: change.header.seq for change in batch.changes}
         recent = self.spaces[space].recent
         if all(change.id in recent for change in batch.changes):  # most pushes: other neighbours were faster
-            self._note_shown(space, peer, shown)
-            return Stored(shown, ())
+            self.note_shown(space, peer, shown)
+            return Stored(shown, (), fresh=False, whole=True)
         before = dict(self.spaces[space].law.forked)
         outcome = await self.road.receive(self.spaces[space], prepared, peer)
-        self._note_shown(space, peer, shown)
+        self.note_shown(space, peer, shown)
         forked = self.spaces[space].law.forked
         proven = [author for author in forked if forked[author] != before.get(author)]
-        return Stored(shown, outcome.gaps, outcome.branches, proven)
+        whole = len(outcome.accepted) + outcome.known == len(batch.changes)
+        return Stored(shown, outcome.gaps, outcome.branches, proven, bool(outcome.accepted), whole)
 
     async def deliver_knock(self, space: bytes, knocks: bytes, peer: bytes) -> str | None:
         """Store a newcomer's knocks, which have to be the peer's own; returns why they are turned away, if they are.
@@ -219,7 +220,7 @@ class Keeper:
         sent = {peer for (where, peer), seqs in self.shown.items() if where == space and seqs.get(device, 0) >= seq}
         return len(same | sent)
 
-    def _note_shown(self, space: bytes, peer: bytes, seqs: Mapping[bytes, int]) -> None:
+    def note_shown(self, space: bytes, peer: bytes, seqs: Mapping[bytes, int]) -> None:
         """Note how far a peer holds others' logs: it sent them."""
         known = self.shown.setdefault((space, peer), {})
         for author, seq in seqs.items():

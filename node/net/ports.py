@@ -38,13 +38,16 @@ class Stored:
     """What storing a batch gave.
 
     The last sequence number it showed of each log; what was missing; where a branch has to be looked at further
-    back; the logs that it proved to be forked.
+    back; the logs that it proved to be forked; whether anything of it was new, and
+    whether all of it is on disk now.
     """
 
     last_seqs: Mapping[bytes, int]
     gaps: Sequence[Gap]
     branches: Sequence[tuple[bytes, int, int]] = ()
     proven: Sequence[bytes] = ()
+    fresh: bool = True
+    whole: bool = False
 
 
 class Prepared(Protocol):
@@ -97,6 +100,9 @@ class Keeper(Protocol[P]):
 
     def reached(self, space: bytes, peer: bytes, seq: int) -> None:
         """Note how far a peer holds this node's own log."""
+
+    def note_shown(self, space: bytes, peer: bytes, last_seqs: Mapping[bytes, int]) -> None:
+        """Note how far a peer showed that it holds logs."""
 
     def in_sync(self, space: bytes, peer: bytes) -> None:
         """Note that a peer holds the same as this node."""
