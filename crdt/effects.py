@@ -90,6 +90,21 @@ class DeliverKnock:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadPapers:
+    """Load the changes of law by which this node belongs, then call `papers`."""
+
+    space: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CheckPapers:
+    """Look whether a peer's papers let it in here, as far as law is known, then call `law_changed`."""
+
+    space: bytes
+    papers: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
 class Unlock:
     """Open sealed secrets, take them in, then call `unlocked`."""
 
@@ -121,6 +136,13 @@ class Reached:
 
     space: bytes
     seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The peer asks to let this link rest: call `rest` and say whether it may."""
+
+    space: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,5 +187,6 @@ class Waiting:
     inviter: bytes
 
 
-Storing = Deliver | Finish | DeliverProof | LoadProof | DeliverKnock | Unlock | Load | LoadBlob | DeliverBlob
-Effect = Send | Storing | Reached | Learn | InSync | Waiting | TurnedAway
+Door = DeliverKnock | LoadPapers | CheckPapers | Unlock
+Storing = Deliver | Finish | DeliverProof | LoadProof | Door | Load | LoadBlob | DeliverBlob
+Effect = Send | Storing | Reached | Rest | Learn | InSync | Waiting | TurnedAway

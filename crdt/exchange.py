@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crdt import messages as m
-from crdt.effects import Deliver, DeliverProof, Effect, Finish, InSync, Load, LoadProof, Reached, Send, SpaceView
+from crdt.effects import Deliver, DeliverProof, Effect, Finish, InSync, Load, LoadProof, Reached, Rest, Send, SpaceView
 from crdt.history import BUCKETS, Gap, Log
 from identity.errors import RemoteProtocolError
 
@@ -62,8 +62,12 @@ class Channel:
     fetching: set[bytes] = field(default_factory=set)
     asked: bool = False
     guest_told: bool = False
+    papers_shown: bool = False
+    papers_seen: bool = False
     holes: int = 0
     held_told: int = 0
+    resting: bool = False  # what is new travels over other links; this one compares
+    needed: bool = False  # the peer wants it awake
 
     @property
     def view(self) -> SpaceView:
@@ -223,7 +227,7 @@ class Exchange:
             return []
         channel.fetching.update(author for author, _, _ in mine)
         request = self._new_request(channel)
-        return [Send(m.encode(m.WANT, channel.number, request, mine))]
+        return [*self._wake(channel), Send(m.encode(m.WANT, channel.number, request, mine))]
 
     def _want_ids(self, channel: Channel, ids: Sequence[bytes]) -> list[Effect]:
         request = self._new_request(channel)
@@ -300,6 +304,39 @@ class Exchange:
             channel.told_root = None  # compare once more when what is on its way is here
             return []
         return self._ask(channel)
+
+    # -- resting --------------------------------------------------------------------------------------------------
+
+    def let_rest(self, space: bytes) -> list[Effect]:
+        """Ask the peer to let this link rest: what it pushed came over another before."""
+        channel = self.channels[space]
+        if channel.resting or channel.needed or not channel.opened:
+            return []
+        channel.resting = True
+        return [Send(m.encode(m.REST, channel.number))]
+
+    def _on_rest(self, channel: Channel) -> list[Effect]:
+        return [] if channel.resting or not channel.opened else [Rest(channel.space)]
+
+    def rest(self, space: bytes, *, agreed: bool) -> list[Effect]:
+        """Let the link rest as the peer asked, or tell it that this node needs it."""
+        channel = self.channels[space]
+        channel.resting = agreed
+        return [] if agreed else [Send(m.encode(m.WAKE, channel.number, True))]
+
+    def wake(self, space: bytes) -> list[Effect]:
+        """Have the link carry what is new again."""
+        return self._wake(self.channels[space])
+
+    def _wake(self, channel: Channel) -> list[Effect]:
+        if not channel.resting:
+            return []
+        channel.resting = False
+        return [Send(m.encode(m.WAKE, channel.number, False))]
+
+    def _on_wake(self, channel: Channel, needed: bool) -> list[Effect]:
+        channel.resting, channel.needed = False, channel.needed or needed
+        return []
 
     def loaded(self, request: int, data: bytes | None, *, done: bool) -> list[Effect]:
         """Send a portion that was loaded; `data` is None when there was nothing."""

@@ -24,6 +24,9 @@
 | BLOB | space, hash, offset, size, data | a piece of it; size 0: it is not here |
 | PEERS | space, addresses | where members of this space, this node first, may be found |
 | PROOF | space, change, change | two changes that one device signed for one place in its log |
+| REST | space | what you push is here before: let this link rest, law excepted |
+| WAKE | space, needed | push again; needed: do not ask for rest any more |
+| PAPERS | space, changes | I belong, though you have not heard of it: these changes of law let me in |
 """
 
 from collections.abc import Callable
@@ -44,6 +47,8 @@ MAX_SPACES = 1024
 MAX_FRAME_BYTES = MAX_BATCH_BYTES + MAX_BODY_BYTES + 4096
 MAX_ENTRIES = 8192
 MAX_PEERS = 64
+MAX_PAPERS = 48
+MAX_PAPER_BYTES = 16 * 1024
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 BLOB_PIECE_BYTES = 128 * 1024
 MAX_ADDRESS_CHARS = 200
@@ -51,6 +56,7 @@ MAX_PROOF_BYTES = MAX_HEADER_BYTES + MAX_BODY_BYTES + 128
 
 HELLO, SPACES, OPEN, KNOCK, GUEST, KEYS, ASK, ROOT, BUCKETS, ENTRIES = range(10)
 WANT, WANT_IDS, BATCH, STORED, PUSH, HELD, WANT_PROOF, PROOF, PEERS, WANT_BLOB, BLOB, TURNED_AWAY = range(10, 22)
+REST, WAKE, PAPERS = range(22, 25)
 
 _pack = msgpack.Packer(use_bin_type=True, autoreset=True).pack
 
@@ -140,6 +146,9 @@ _FIELDS: dict[int, tuple[Callable[[Any], bool], ...]] = {
     BATCH: (_space, _request, _batch, _flag),
     STORED: (_space, _request),
     PUSH: (_space, _batch),
+    REST: (_space,),
+    WAKE: (_space, _flag),
+    PAPERS: (_space, _many(_blob(1, MAX_PAPER_BYTES), MAX_PAPERS)),
     HELD: (_space, _seq),
     WANT_PROOF: (_space, _key),
     PEERS: (_space, _many(_text, MAX_PEERS)),

@@ -11,7 +11,8 @@ How two nodes come to hold the same:
 3. Not equal: BUCKETS (or, of a small space, ENTRIES at once); then ENTRIES of the buckets that differ.
 4. WANT what the other's entries have ahead of mine. One peer is asked for one log at a time (`Claims`).
 5. BATCH by BATCH in causal order, each STORED before the next but one; ROOT at the end.
-6. PUSH of what is new, from the moment a space is open; what does not fit makes the receiver WANT.
+6. PUSH of what is new, from the moment a space is open; what does not fit makes the receiver WANT. A link whose
+   pushes bring nothing new may REST: then it carries law and comparisons only, until either side says WAKE.
 
 Sending anything about a space takes the peer's standing in it; receiving does not, for what is accepted is decided by
 signatures, chains and law. So a member who has not yet heard of a newcomer can learn of them from themselves.
@@ -23,20 +24,17 @@ from hashlib import blake2b
 from typing import Any
 
 from crdt import messages as m
+from crdt.belonging import Belonging
 from crdt.effects import (
     DeliverBlob,
-    DeliverKnock,
     Effect,
     Learn,
     LoadBlob,
     Reached,
     Send,
     SpaceView,
-    TurnedAway,
-    Unlock,
-    Waiting,
 )
-from crdt.exchange import Channel, Claims, Exchange
+from crdt.exchange import Channel, Claims
 from crdt.history import Gap
 from identity.errors import RemoteProtocolError
 
@@ -64,7 +62,7 @@ class News:
     law: bool
 
 
-class Session(Exchange):
+class Session(Belonging):
     """One side of one link."""
 
     def __init__(self, ends: Ends, spaces: Mapping[bytes, SpaceView], claims: Claims) -> None:
@@ -124,7 +122,8 @@ class Session(Exchange):
         effects: list[Effect] = self.law_changed(news.space) if news.law and not channel.opened else []
         if not channel.opened:
             return effects
-        effects += self._push(channel, news)
+        if news.law or not channel.resting:
+            effects += self._push(channel, news)
         if news.law:
             self._close_to_stranger(channel)
         return effects
@@ -136,24 +135,6 @@ class Session(Exchange):
             return effects
         pushed.update(news.last_seqs)
         return [*effects, Send(m.encode(m.PUSH, channel.number, news.data))]
-
-    def law_changed(self, space: bytes) -> list[Effect]:
-        """Look again at whether the peer belongs, and whether this node does."""
-        channel = self.channels.get(space)
-        if channel is None:
-            return []
-        if channel.opened:
-            self._close_to_stranger(channel)
-            return []
-        return self._open(channel)
-
-    def _close_to_stranger(self, channel: Channel) -> None:
-        """Say nothing more of a space to a peer that belongs no longer."""
-        channel.opened = channel.view.in_standing(self.peer) or not channel.view.is_open()
-
-    def unlocked(self, space: bytes) -> list[Effect]:
-        """Tell that secrets were taken in."""
-        return self.law_changed(space)
 
     def stored(
         self, space: bytes, request: int | None, last_seqs: Mapping[bytes, int], gaps: Sequence[Gap]
@@ -267,88 +248,7 @@ class Session(Exchange):
             effects += self._open(channel)
         return effects
 
-    def _open(self, channel: Channel) -> list[Effect]:
-        """Open a space towards the peer, as far as each belongs."""
-        view = channel.view
-        knock = view.my_knock()
-        if knock is not None and not view.is_open():
-            return self._knock(channel, knock)
-        if not view.in_standing(self.peer):
-            return self._greet_guest(channel)
-        channel.opened = True
-        root = view.history.root()
-        channel.told_root = root
-        effects: list[Effect] = []
-        if channel.peer_knock is not None:
-            effects.append(Send(m.encode(m.KEYS, channel.number, view.keys_for(self.peer))))
-        effects.append(Send(self._opening(channel, root)))
-        return effects + (self._compare(channel) if channel.peer_root is not None else [])
-
-    def _knock(self, channel: Channel, knock: bytes) -> list[Effect]:
-        if channel.knocked:
-            return []
-        channel.knocked = True
-        return [Send(m.encode(m.KNOCK, channel.number, knock))]
-
-    def _opening(self, channel: Channel, root: bytes) -> bytes:
-        log = channel.view.history.logs.get(self.peer)
-        channel.held_told = log.seq if log else 0
-        return m.encode(m.OPEN, channel.number, root, channel.view.keys_digest(), channel.held_told)
-
-    def _greet_guest(self, channel: Channel) -> list[Effect]:
-        """Take in the knock of a peer who is not let in yet, once; tell them who has to answer it."""
-        if channel.peer_knock and not channel.knock_delivered:
-            channel.knock_delivered = True
-            return [DeliverKnock(channel.space, channel.peer_knock)]
-        inviter = channel.view.inviter_of(self.peer)
-        if inviter is None or channel.guest_told:
-            return []
-        channel.guest_told = True
-        return [Send(m.encode(m.GUEST, channel.number, inviter))]
-
-    # -- belonging ------------------------------------------------------------------------------------------------
-
-    def _on_open(self, channel: Channel, root: bytes, keys: bytes, held: int) -> list[Effect]:
-        channel.peer_root = root
-        effects: list[Effect] = [Reached(channel.space, held)]
-        if not channel.view.in_standing(self.peer) and channel.view.is_open():
-            return [*effects, *self._ask(channel)]
-        if not channel.opened:
-            effects += self._open(channel)
-        if channel.opened and keys != channel.view.keys_digest():
-            effects.append(Send(m.encode(m.KEYS, channel.number, channel.view.keys_for(self.peer))))
-        return effects + self._compare(channel)
-
-    def _on_knock(self, channel: Channel, change: bytes) -> list[Effect]:
-        channel.peer_knock = change
-        if not channel.view.is_open():
-            return []  # it waits here until this node itself was let in
-        channel.opened = False
-        return self._open(channel)
-
-    def turn_away(self, space: bytes, words: str) -> list[Effect]:
-        """Tell the peer that its knock was not taken."""
-        return [Send(m.encode(m.TURNED_AWAY, self.channels[space].number, words))]
-
-    def _on_turned_away(self, channel: Channel, words: str) -> list[Effect]:
-        return [TurnedAway(channel.space, words)]
-
-    def _on_guest(self, channel: Channel, inviter: bytes) -> list[Effect]:
-        return [Waiting(channel.space, inviter)]
-
-    def _on_keys(self, channel: Channel, sealed: bytes) -> list[Effect]:
-        view = channel.view
-        welcome = view.in_standing(self.peer) or not view.is_open()  # a newcomer cannot tell yet who belongs
-        return [Unlock(channel.space, sealed)] if welcome else []
-
     # -- how far own changes travelled ------------------------------------------------------------------------------
-
-    def _say_held(self, channel: Channel) -> list[Effect]:
-        log = channel.view.history.logs.get(self.peer)
-        if log is None or log.seq <= channel.held_told:
-            return []
-        channel.held_told = log.seq
-        return [Send(m.encode(m.HELD, channel.number, log.seq))]
 
     def _on_held(self, channel: Channel, seq: int) -> list[Effect]:
         return [Reached(channel.space, seq)]
@@ -357,6 +257,7 @@ class Session(Exchange):
 _HANDLERS: dict[int, Any] = {
     m.OPEN: Session._on_open,
     m.KNOCK: Session._on_knock,
+    m.PAPERS: Session._on_papers,
     m.GUEST: Session._on_guest,
     m.KEYS: Session._on_keys,
     m.ASK: Session._on_ask,
@@ -368,6 +269,8 @@ _HANDLERS: dict[int, Any] = {
     m.BATCH: Session._on_batch,
     m.STORED: Session._on_stored,
     m.PUSH: Session._on_push,
+    m.REST: Session._on_rest,
+    m.WAKE: Session._on_wake,
     m.HELD: Session._on_held,
     m.PEERS: Session._on_peers,
     m.TURNED_AWAY: Session._on_turned_away,

@@ -6,7 +6,7 @@ out (bodies are public). What is written is lost in a crash until an fsync has p
 
 import asyncio
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,6 +31,7 @@ from identity.errors import NetworkError, Refused
 from identity.keys import SigningKey
 from identity.tickets import Invitation, Offer, draw_up, prove
 from node.domain.area import wire_fields
+from node.domain.documents import EditDocument, blank, fold_edits, page_id
 from node.domain.law.fold import Join
 from node.domain.law.membership import LAW_VERSION, AdmitMember, CertifyDevice, FoundSpace, JoinSpace
 from node.net.ports import Stored
@@ -90,6 +91,7 @@ class SimNode:
     spaces: dict[bytes, SimSpace] = field(default_factory=dict)
     reach: dict[bytes, int] = field(default_factory=dict)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writing: asyncio.Lock = field(default_factory=asyncio.Lock)
     answering: bool = False
 
     def __post_init__(self) -> None:
@@ -163,6 +165,15 @@ class SimNode:
                 raise AssertionError("one broken link stops what goes to the others") from error
         if law:
             await self.answer_knocks()
+
+    async def edit_page(self, title: str | None, change: Callable[[str], str]) -> None:
+        """Edit the space's page as it stands here; one edit after another, for each builds on the last."""
+        async with self.writing:
+            document = blank(page_id(), self.key)
+            fold_edits(document, self.space.facts.get(page_id(), {}).values())
+            field = document.put_fields({"title": title}) if title else None
+            for edit in [*([field] if field else []), *document.splice_text("body", change(document.text("body")))]:
+                await self.submit(EditDocument(page_id(), edit))
 
     def _sign(self, command: Any) -> Change:
         founding = isinstance(command, FoundSpace)
@@ -249,12 +260,20 @@ class SimNode:
         batch = incoming.batch
         verdict = await self.receive(self.spaces[space], batch, peer, incoming.writing)
         assert not verdict.forks, "an honest log shows as forked"
-        return Stored({change.header.author: change.header.seq for change in batch.changes}, verdict.gaps)
+        shown = {change.header.author: change.header.seq for change in batch.changes}
+        whole = len(verdict.accepted) + verdict.known == len(batch.changes)
+        return Stored(shown, verdict.gaps, fresh=bool(verdict.accepted), whole=whole)
 
     async def deliver_knock(self, space: bytes, change: bytes, peer: bytes) -> None:
         knock = decode_change(change)
         assert knock.header.author == peer
         await self.receive(self.spaces[space], Batch([knock], {}), peer)
+
+    async def papers(self, _space: bytes) -> list[bytes]:
+        return []
+
+    async def check_papers(self, space: bytes, papers: list[bytes], peer: bytes) -> None:
+        raise AssertionError(f"nobody here shows papers: {papers!r} of {peer!r} in {space!r}")
 
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         raise AssertionError(f"an honest log shows as forked: {one!r} {other!r} in {space!r}")
@@ -279,6 +298,9 @@ class SimNode:
     def reached(self, _space: bytes, peer: bytes, seq: int) -> None:
         self.reach[peer] = max(seq, self.reach.get(peer, 0))
         self.around.acknowledged(self.key, peer, seq)
+
+    def note_shown(self, _space: bytes, peer: bytes, last_seqs: Mapping[bytes, int]) -> None:
+        assert (peer != self.key, bool(last_seqs)) == (True, True)
 
     def in_sync(self, space: bytes, peer: bytes) -> None:
         log = self.spaces[space].history.logs.get(self.key)

@@ -10,6 +10,7 @@ from crdt.batch import Batch
 from crdt.change import EDIT, LAW, TALK, Change, Header, open_change
 from crdt.history import Accepted, History, Parent, Verdict
 from node.domain.area import Erased, Fact, kind_of, read_command
+from node.domain.documents import DocumentRow
 from node.domain.law.fold import Law, LawChange
 from node.domain.law.membership import FoundSpace
 from node.domain.posts import RetractPost
@@ -175,7 +176,9 @@ class SimSpace:
             itself = self.rows.get(self.numbers.get(subject, 0))
             own = [] if itself is None else [self._fact(itself, _command(itself.change) or Erased())]
             row = fold(list({fact.id: fact for fact in (*own, *facts.values())}.values())) if fold else None
-            if row is not None:
+            if isinstance(row, DocumentRow):
+                hasher.update(repr(row._replace(space=0, number=0)).encode())
+            elif row is not None:
                 hasher.update(repr((subject, row[3:])).encode())
         for device, grants in sorted(self.law.grants.items()):
             hasher.update(repr((device, [(grant.person, grant.slot, grant.inviter) for grant in grants])).encode())

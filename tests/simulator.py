@@ -124,9 +124,15 @@ class Run:
             await asyncio.sleep(self.rng.expovariate(1.0) * self.pace_s)
             place = self.rng.choice(self.net.places)
             if place.node is not None and place.node.spaces and place.node.space.is_open():
-                self.net.spawn(place, place.node.submit(self._say(place.node)))
+                self.net.spawn(place, self._say(place.node))
 
-    def _say(self, node: SimNode) -> Any:
+    def _say(self, node: SimNode) -> Coroutine[Any, Any, Any]:
+        if self.rng.random() < 0.15:
+            title = f"Title {self.rng.randrange(10**6)}" if self.rng.random() < 0.3 else None
+            return node.edit_page(title, functools.partial(_bent, random.Random(self.rng.random())))
+        return node.submit(self._command(node))
+
+    def _command(self, node: SimNode) -> Any:
         rng = self.rng
         posts = [id_ for id_, change in self.net.durable.items() if id_ in node.space.facts and change.header.seq > 1]
         about = rng.choice(posts) if posts else None
@@ -182,6 +188,12 @@ class Run:
             for peer in node.syncer.running
             if node.reach.get(peer, 0) < node.space.history.logs[node.key].seq
         ]
+
+
+def _bent(rng: random.Random, body: str) -> str:
+    """Change a text somewhere: a line comes, perhaps in the place of some letters."""
+    at = rng.randrange(len(body) + 1)
+    return f"{body[:at]}{rng.randrange(10**6)}\n{body[at + rng.choice((0, 0, 3, 30)) :]}"
 
 
 class _Ear(logging.Handler):

@@ -325,7 +325,7 @@ def run(machine: type[Community], examples: int, steps: int) -> None:
 
 
 def test_nodes_do_what_the_model_says(community: type[Community]) -> None:
-    run(community, 16, 25)
+    run(community, 8, 25)
 
 
 @pytest.mark.long

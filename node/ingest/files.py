@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 MAX_AT_ONCE = 4
+PAUSE_S = 0.1
 
 
 @dataclass(slots=True)
@@ -43,15 +44,27 @@ class Files:
         self._fetching: dict[bytes, Fetch] = {}
         self._lacking: set[tuple[bytes, bytes]] = set()
         self._syncer: Syncer[Any] | None = None
+        self._to_look: dict[bytes, Space] = {}
         self._looking: set[asyncio.Task[None]] = set()
 
     def look(self, space: Space, syncer: "Syncer[Any]") -> None:
         """Fetch what the posts of a space show and this node lacks, soon."""
         self._syncer = syncer
-        if not self._looking and syncer.running:
-            task = asyncio.get_running_loop().create_task(self._look(space))
+        if not syncer.running:
+            return
+        self._to_look[space.id] = space
+        if not self._looking:
+            task = asyncio.get_running_loop().create_task(self._look_soon())
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
+
+    async def _look_soon(self) -> None:
+        """Look once for all that comes within a moment: posts come by dozens, and few show files."""
+        while self._to_look:
+            await asyncio.sleep(PAUSE_S)
+            spaces, self._to_look = self._to_look, {}
+            for space in spaces.values():
+                await self._look(space)
 
     async def _look(self, space: Space) -> None:
         missing = await self.road.database.read(lambda db: blobs.missing_blobs(db, space.index.no))

@@ -7,6 +7,7 @@ without belonging learns nothing but that there is some.
 import asyncio
 import contextlib
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
 
@@ -24,6 +25,7 @@ from node.net.syncer import Syncer
 
 logger = logging.getLogger(__name__)
 PAUSE_S = 1.0
+LONGEST_PAUSE_S = 4.0
 MAX_HEADS = 64
 MAX_HINT_BYTES = 8 * 1024
 
@@ -58,13 +60,18 @@ def read_hint(secret: bytes, data: bytes) -> list[tuple[bytes, int]]:
 
 
 class Hints:
-    """Tells gossip what is new here, at most once a second and space; asks neighbours when others are ahead."""
+    """Tells gossip what is new here, and asks neighbours when others are ahead.
+
+    Whoever has something new waits for one to four seconds, and tells only what nobody else has told meanwhile; so a
+    whole village tells each change about once. Source: Trickle (RFC 6206).
+    """
 
     def __init__(self, road: Road, syncer: Syncer[Arrival]) -> None:
         self.road = road
         self.syncer = syncer
         self._publish: Publish | None = None
         self._due: dict[bytes, dict[bytes, int]] = {}
+        self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         road.heard.append(self.heard)
 
@@ -86,22 +93,24 @@ class Hints:
         return {topic_of(secret): space for secret, space in spaces if secret is not None}
 
     def heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
-        """Note what is new; only this device's own changes are told, everybody tells theirs."""
-        me = self.road.device.public
-        mine = [entry.change.header.seq for entry in accepted if entry.change.header.author == me]
-        if mine and self._publish is not None:
-            self._due.setdefault(space.id, {})[me] = mine[-1]
+        """Note what is new here."""
+        if self._publish is not None and len(accepted) <= MAX_HEADS:  # what comes by hundreds is old to others
+            due = self._due.setdefault(space.id, {})
+            due.update((entry.change.header.author, entry.change.header.seq) for entry in accepted)
+            self._wake.set()
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(PAUSE_S)
+            await self._wake.wait()
+            await asyncio.sleep(random.uniform(PAUSE_S, LONGEST_PAUSE_S))  # noqa: S311 - only jitter
+            self._wake.clear()
             due, self._due = self._due, {}
             for id_, heads in due.items():
                 await self._tell(self.road.spaces[id_], heads)
 
     async def _tell(self, space: Space, heads: dict[bytes, int]) -> None:
         secret = space.secret_for(TALK)
-        if self._publish is None or secret is None:
+        if self._publish is None or secret is None or not heads:
             return
         with contextlib.suppress(NetworkError):
             await self._publish(topic_of(secret), write_hint(secret, list(heads.items())))
@@ -114,5 +123,9 @@ class Hints:
             return
         logs = space.history.logs
         heads = read_hint(secret, data)
+        due = self._due.get(space.id, {})
+        for author, seq in heads:
+            if due.get(author, seq + 1) <= seq:
+                del due[author]
         if any(author not in logs or logs[author].seq < seq for author, seq in heads):
             await self.syncer.look_again(space.id)

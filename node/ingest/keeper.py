@@ -18,6 +18,7 @@ from node.ingest import holons
 from node.ingest.files import Files
 from node.ingest.forks import take_proof
 from node.ingest.intake import Arrival
+from node.ingest.papers import believed, own_papers
 from node.ingest.road import Outcome, Road
 from node.ingest.spaces import Space
 from node.net.ports import Stored
@@ -87,14 +88,15 @@ class Keeper:
         shown = {change.header.author: change.header.seq for change in batch.changes}
         recent = self.spaces[space].recent
         if all(change.id in recent for change in batch.changes):  # most pushes: other neighbours were faster
-            self._note_shown(space, peer, shown)
-            return Stored(shown, ())
+            self.note_shown(space, peer, shown)
+            return Stored(shown, (), fresh=False, whole=True)
         before = dict(self.spaces[space].law.forked)
         outcome = await self.road.receive(self.spaces[space], prepared, peer)
-        self._note_shown(space, peer, shown)
+        self.note_shown(space, peer, shown)
         forked = self.spaces[space].law.forked
         proven = [author for author in forked if forked[author] != before.get(author)]
-        return Stored(shown, outcome.gaps, outcome.branches, proven)
+        whole = len(outcome.accepted) + outcome.known == len(batch.changes)
+        return Stored(shown, outcome.gaps, outcome.branches, proven, bool(outcome.accepted), whole)
 
     async def deliver_knock(self, space: bytes, knocks: bytes, peer: bytes) -> str | None:
         """Store a newcomer's knocks, which have to be the peer's own; returns why they are turned away, if they are.
@@ -119,6 +121,19 @@ class Keeper:
                 return str(refusal)
         await self.road.receive(view, batch, peer)
         return None
+
+    async def papers(self, space: bytes) -> list[bytes]:
+        """Return the changes of law by which this device belongs, each standing alone."""
+        return await own_papers(self.road, self.spaces[space])
+
+    async def check_papers(self, space: bytes, papers: list[bytes], peer: bytes) -> None:
+        """Open the door to a peer whose papers lead to it from somebody who belongs.
+
+        Raises:
+            BadSignature, Malformed: if they are not what their authors signed.
+        """
+        if believed(self.spaces[space], papers, peer):
+            self.spaces[space].believed.add(peer)
 
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         """Take in a proof that a log is forked; tell whether it was news.
@@ -222,7 +237,7 @@ class Keeper:
         sent = {peer for (where, peer), seqs in self.shown.items() if where == space and seqs.get(device, 0) >= seq}
         return len(same | sent)
 
-    def _note_shown(self, space: bytes, peer: bytes, seqs: Mapping[bytes, int]) -> None:
+    def note_shown(self, space: bytes, peer: bytes, seqs: Mapping[bytes, int]) -> None:
         """Note how far a peer holds others' logs: it sent them."""
         known = self.shown.setdefault((space, peer), {})
         for author, seq in seqs.items():

@@ -136,6 +136,7 @@ class Space:
     dangling: set[bytes] = field(default_factory=set)
     recent: dict[bytes, Parent] = field(default_factory=dict)
     saved_pasts: int = 1
+    believed: set[bytes] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)
@@ -157,7 +158,9 @@ class Space:
 
     def in_standing(self, device: bytes) -> bool:
         """Tell whether a device belongs, as far as this node has heard."""
-        return device in self.law.offered or self.law.person_of(device) is not None
+        if device in self.law.offered or self.law.person_of(device) is not None:
+            return True
+        return device in self.believed and device not in self.law.grants  # once law has heard of it, law says
 
     def my_knock(self) -> bytes | None:
         """Return this node's knock while it waits to be let in."""

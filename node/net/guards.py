@@ -19,7 +19,7 @@ from libp2p.peer.id import ID
 from libp2p.protocol_muxer.multiselect import Multiselect
 from libp2p.protocol_muxer.multiselect_client import MultiselectClient
 from libp2p.protocol_muxer.multiselect_communicator import MultiselectCommunicator
-from libp2p.pubsub import pubsub
+from libp2p.pubsub import gossipsub, pubsub
 from libp2p.pubsub.gossipsub import GossipSub
 from libp2p.pubsub.rpc_queue import RpcQueue
 from libp2p.stream_muxer.yamux.yamux import PROTOCOL_ID as YAMUX
@@ -35,7 +35,7 @@ from node.net.muxer import Muxer
 
 logger = logging.getLogger(__name__)
 
-GOSSIP_PROTOCOLS = ["/meshsub/1.2.0", "/meshsub/1.1.0"]
+GOSSIP_PROTOCOLS = ["/meshsub/1.1.0"]  # 1.2 announces each message before it goes out; a hint is no larger than that
 _READ_BYTES = 256 * 1024
 _STRANGER_BYTES = 64 * 1024  # what a handshake may read before the other end has proven a key
 _QUIET_S = 0.25  # a half-open connection that is silent for this long may lose its place
@@ -47,6 +47,12 @@ _SUBSCRIPTIONS = 256
 # libp2p sizes both queues at 32 and drops what does not fit; there is no setting for it.
 pubsub.SUBSCRIPTION_CHANNEL_SIZE = _QUEUED_RPCS
 pubsub.RpcQueue = lambda: RpcQueue(max_size=_QUEUED_RPCS)
+
+# libp2p signs its addresses into each message and checks the peer's, which takes longer than all the rest of it. Where
+# peers are is known from their own words in a session, and nobody here dials what is claimed elsewhere.
+for _module in (pubsub, gossipsub):
+    _module.env_to_send_in_RPC = lambda _host: (b"", False)
+    _module.maybe_consume_signed_record = lambda _message, _host, _peer: True
 
 
 class Socket(ReadWriteCloser):  # type: ignore[misc]  # libp2p is read without its types

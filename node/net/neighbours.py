@@ -24,7 +24,7 @@ LONGEST_PAUSE_S = 120.0
 STRANGER_PAUSE_S = 600.0
 TICK_S = 2.0
 ENOUGH_LINKS = 6  # members connected, by whoever dialled: beyond that every post only travels more often
-WANDER_S = 20.0  # how often one more is visited all the same, so that two well-linked circles find each other
+WANDER_S = 60.0  # how often one more is visited all the same, so that two well-linked circles find each other
 VISIT_S = 10.0
 
 

@@ -38,13 +38,16 @@ class Stored:
     """What storing a batch gave.
 
     The last sequence number it showed of each log; what was missing; where a branch has to be looked at further
-    back; the logs that it proved to be forked.
+    back; the logs that it proved to be forked; whether anything of it was new, and
+    whether all of it is on disk now.
     """
 
     last_seqs: Mapping[bytes, int]
     gaps: Sequence[Gap]
     branches: Sequence[tuple[bytes, int, int]] = ()
     proven: Sequence[bytes] = ()
+    fresh: bool = True
+    whole: bool = False
 
 
 class Prepared(Protocol):
@@ -74,6 +77,12 @@ class Keeper(Protocol[P]):
     async def deliver_knock(self, space: bytes, knocks: bytes, peer: bytes) -> str | None:
         """Store a newcomer's knocks; returns why they are turned away, if they are."""
 
+    async def papers(self, space: bytes) -> list[bytes]:
+        """Return the changes of law by which this node belongs, each standing alone; none if they are not here."""
+
+    async def check_papers(self, space: bytes, papers: list[bytes], peer: bytes) -> None:
+        """Take in by which changes of law a peer belongs, where this node has not heard of it yet."""
+
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         """Take in a proof that a log is forked; tell whether it was news."""
 
@@ -97,6 +106,9 @@ class Keeper(Protocol[P]):
 
     def reached(self, space: bytes, peer: bytes, seq: int) -> None:
         """Note how far a peer holds this node's own log."""
+
+    def note_shown(self, space: bytes, peer: bytes, last_seqs: Mapping[bytes, int]) -> None:
+        """Note how far a peer showed that it holds logs."""
 
     def in_sync(self, space: bytes, peer: bytes) -> None:
         """Note that a peer holds the same as this node."""

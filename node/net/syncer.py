@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from typing import Any, Generic
 
 from crdt import effects as e
@@ -15,12 +16,19 @@ from crdt.messages import NONCE_BYTES
 from crdt.sync import Ends, News, Session
 from identity.errors import BadSignature, Malformed, NetworkError, ProtocolError, StoreError
 from identity.keys import short
+from node.net import feeders
+from node.net.doors import at_the_door
+from node.net.feeders import Pushes, Quiet
+from node.net.outgoing import Outgoing
 from node.net.ports import Keeper, Link, P
 
 logger = logging.getLogger(__name__)
 QUIET_S = 0.2
 LONGEST_QUIET_S = 3.0
 LONGEST_PAUSE_S = 60.0
+RESTING_QUIET_S = 1.0
+RESTING_LONGEST_S = 10.0
+CROSSING_S = 5.0
 
 
 @dataclass(slots=True)
@@ -34,19 +42,13 @@ class Running:
     serving: asyncio.Lock = field(default_factory=asyncio.Lock)
     behind: bool = False
     trusted: bool = False
+    born: float = 0.0
     level: set[bytes] = field(default_factory=set)
+    out: Outgoing = field(init=False)
     storing: asyncio.Task[None] | None = None
 
-
-Said = Callable[[bytes, str], Awaitable[None] | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """A comparison that waits for quiet: since when (the loop's seconds), and which peer needs none."""
-
-    since: float
-    but: bytes | None
+    def __post_init__(self) -> None:
+        self.out = Outgoing(self.link)
 
 
 class Syncer(Generic[P]):
@@ -59,8 +61,10 @@ class Syncer(Generic[P]):
         self.claims = Claims()
         self.running: dict[bytes, Running] = {}
         self.strangers: set[bytes] = set()
-        self._looks: dict[bytes, Look] = {}
-        self._stirred: dict[bytes, float] = {}
+        self._pushes = Pushes()
+        self._but: dict[bytes, bytes | None] = {}
+        self._looks = Quiet(QUIET_S, LONGEST_QUIET_S, self._look)
+        self._resting_looks = Quiet(RESTING_QUIET_S, RESTING_LONGEST_S, self._look_over_resting)
         self.trusted: Callable[[bytes], Sequence[str]] = lambda _peer: ()
         self.learnt: Callable[[Sequence[str]], None] = lambda _addresses: None
 
@@ -73,7 +77,7 @@ class Syncer(Generic[P]):
             StoreError: if this node cannot store.
         """
         ends = Ends(self.me, link.peer, link.outbound, secrets.token_bytes(NONCE_BYTES))
-        running = Running(Session(ends, self.keeper.spaces, self.claims), link)
+        running = Running(Session(ends, self.keeper.spaces, self.claims), link, born=self.clock())
         older = self.running.get(link.peer)
         if older is not None:
             if self._keep_older(older, running):
@@ -110,8 +114,11 @@ class Syncer(Generic[P]):
         self.strangers.discard(running.link.peer)
 
     def _keep_older(self, older: Running, newer: Running) -> bool:
-        """Of two links that crossed, both sides keep the one that the smaller key dialled."""
-        if older.link.outbound == newer.link.outbound:
+        """Of two links that crossed, both sides keep the one that the smaller key dialled.
+
+        Who calls while there has long been a link has lost it: a laptop that lost its power says no farewell.
+        """
+        if newer.born - older.born > CROSSING_S or older.link.outbound == newer.link.outbound:
             return False
         return older.link.outbound == (self.me < older.link.peer)
 
@@ -122,15 +129,29 @@ class Syncer(Generic[P]):
         if self.running.get(running.link.peer) is running:
             del self.running[running.link.peer]
         await running.link.close()
-        if freed:
+        if self._wake_others() or freed:
             for space in list(self.keeper.spaces):
                 await self.look_again(space)
+
+    def _sessions(self) -> list[Session]:
+        return [running.session for running in self.running.values()]
+
+    def _wake_others(self) -> bool:
+        """Wake resting links where a link that ended is missed; tell whether there were any."""
+        woken = False
+        for running in list(self.running.values()):
+            effects = feeders.wake(self._sessions(), running.session)
+            self._send_soon(running, effects)
+            woken = woken or bool(effects)
+        return woken
 
     # -- from the node ----------------------------------------------------------------------------------------------
 
     async def push(self, news: News, origin: bytes | None) -> None:
         """Send new changes to every peer that may have them, but the one they came from."""
-        self._stirred[news.space] = asyncio.get_running_loop().time()
+        self._looks.stir(news.space)
+        self._resting_looks.stir(news.space)
+        self._resting_looks.ask(news.space)
         for running in list(self.running.values()):
             if running.link.peer != origin:
                 self._send_soon(running, running.session.new_changes(news))
@@ -155,21 +176,19 @@ class Syncer(Generic[P]):
 
         While changes are in flight, roots differ for no other reason, and comparing would only add to the traffic.
         """
-        now = asyncio.get_running_loop().time()
-        known = self._looks.get(space)
-        self._looks[space] = Look(known.since if known else now, but if known is None or known.but == but else None)
-        if known is None:
-            asyncio.get_running_loop().call_later(QUIET_S, self._look, space)
+        self._but[space] = but if self._but.get(space, but) == but else None
+        self._looks.ask(space)
 
     def _look(self, space: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        look, last = self._looks[space], self._stirred.get(space, 0.0)
-        if loop.time() - last < QUIET_S and loop.time() - look.since < LONGEST_QUIET_S:
-            loop.call_later(QUIET_S, self._look, space)
-            return
-        del self._looks[space]
+        but = self._but.pop(space, None)
         for running in list(self.running.values()):
-            if running.link.peer != look.but:
+            if running.link.peer != but:
+                self._send_soon(running, running.session.look_again(space))
+
+    def _look_over_resting(self, space: bytes) -> None:
+        for running in list(self.running.values()):
+            channel = running.session.channels.get(space)
+            if channel is not None and channel.resting:
                 self._send_soon(running, running.session.look_again(space))
 
     def _look_until_level(self, running: Running, pause_s: float) -> None:
@@ -206,7 +225,7 @@ class Syncer(Generic[P]):
         for effect in effects:
             if isinstance(effect, e.Send):
                 with contextlib.suppress(NetworkError):  # its own loop ends it; the others get theirs
-                    running.behind = not running.link.send_nowait(effect.frame) or running.behind
+                    running.behind = not running.out.offer(effect.frame) or running.behind
             else:
                 self._start(running, self._carry_out(running, [effect]))
 
@@ -232,7 +251,7 @@ class Syncer(Generic[P]):
             effect = queue.pop(0)
             match effect:
                 case e.Send(frame):
-                    await running.link.send(frame)
+                    self._send(running, frame)
                 case e.Load():
                     self._start(running, self._load(running, effect))
                 case e.Deliver(space, data, int()):
@@ -246,6 +265,10 @@ class Syncer(Generic[P]):
                     await self._all_stored(running)
                     queue[:0] = await self._do(running, effect)
 
+    def _send(self, running: Running, frame: bytes) -> None:
+        if running.out.send(frame):
+            self._start(running, running.out.drain())
+
     async def _all_stored(self, running: Running) -> None:
         """Wait until what is being stored is on disk: one batch may be stored while the next is being read."""
         task = running.storing
@@ -255,34 +278,49 @@ class Syncer(Generic[P]):
     async def _store_wanted(self, running: Running, effect: e.Deliver, prepared: P) -> None:
         for answer in await self._store(running, effect, prepared):
             if isinstance(answer, e.Send):
-                await running.link.send(answer.frame)
+                self._send(running, answer.frame)
             else:
                 self._note(running, answer)
 
-    async def _store(self, running: Running, effect: e.Deliver, prepared: P) -> list[e.Effect]:
+    async def _take_push(self, running: Running, push: e.Deliver) -> list[e.Effect]:
+        """Store a push, unless the same came over another link; of links that bring nothing new, enough is enough."""
+        name = blake2b(push.data, key=push.space, digest_size=16).digest()
+        pushes, session = self._pushes, running.session
+        if name in pushes.under_way:
+            await asyncio.wait({pushes.under_way[name]})
+        if (shown := pushes.taken.get(name)) is not None:
+            self.keeper.note_shown(push.space, session.peer, shown)
+            effects = session.stored(push.space, None, shown, ())
+            return effects + feeders.let_rest(self._sessions(), session, push.space)
+        done = pushes.under_way[name] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._store(running, push, self.keeper.prepare(push.space, push.data), name)
+        finally:
+            done.set_result(None)
+            if pushes.under_way.get(name) is done:
+                del pushes.under_way[name]
+
+    async def _store(self, running: Running, effect: e.Deliver, prepared: P, name: bytes = b"") -> list[e.Effect]:
         session = running.session
         stored = await self.keeper.deliver(effect.space, prepared, session.peer)
+        if name and stored.whole:
+            self._pushes.note(name, stored.last_seqs)
         for author in stored.proven:
             await self._tell_proof(effect.space, author)
         effects = session.look_back(effect.space, stored.branches)
+        if effect.request is None and not stored.fresh:
+            effects += feeders.let_rest(self._sessions(), session, effect.space)
         return effects + session.stored(effect.space, effect.request, stored.last_seqs, stored.gaps)
 
     async def _do(self, running: Running, effect: e.Effect) -> list[e.Effect]:
         session, keeper = running.session, self.keeper
         match effect:
-            case e.Deliver(space, data):
-                return await self._store(running, effect, keeper.prepare(space, data))
-            case e.Finish(space, request):
-                effects = session.finished(space, request)
-                if not session.channels[space].wanted:
-                    await self.look_again(space, but=session.peer)
-                return effects
-            case e.DeliverKnock(space, change):
-                refusal = await keeper.deliver_knock(space, change, session.peer)
-                return session.turn_away(space, refusal) if refusal else session.law_changed(space)
-            case e.Unlock(space, sealed):
-                await keeper.unlock(space, sealed)
-                return session.unlocked(space)
+            case e.Deliver():
+                return await self._take_push(running, effect)
+            case e.Finish() | e.Rest():
+                return await self._agree(session, effect)
+            case e.DeliverKnock() | e.LoadPapers() | e.CheckPapers() | e.Unlock():
+                return await at_the_door(keeper, session, effect)
             case e.DeliverProof() | e.LoadProof():
                 return await self._prove(running, effect)
             case e.DeliverBlob() | e.LoadBlob():
@@ -290,6 +328,15 @@ class Syncer(Generic[P]):
             case _:
                 self._note(running, effect)
         return []
+
+    async def _agree(self, session: Session, effect: e.Finish | e.Rest) -> list[e.Effect]:
+        """Look what else there is to have once a peer has sent what was wanted; let its link rest if it asks."""
+        if isinstance(effect, e.Rest):
+            return feeders.answer_rest(self._sessions(), session, effect.space)
+        effects = session.finished(effect.space, effect.request)
+        if not session.channels[effect.space].wanted:
+            await self.look_again(effect.space, but=session.peer)
+        return effects
 
     async def _pass_file(self, running: Running, effect: e.DeliverBlob | e.LoadBlob) -> list[e.Effect]:
         """Take in or hand out a piece of a file."""

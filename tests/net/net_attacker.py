@@ -21,7 +21,7 @@ from libp2p.utils.varint import encode_uvarint
 from multiaddr import Multiaddr
 
 SYNC = "/commons/sync/1"
-MESHSUB = "/meshsub/1.2.0"
+MESHSUB = "/meshsub/1.1.0"
 TOPIC = "heads"
 Attack = Callable[["Attacker"], Awaitable[None]]
 

@@ -58,3 +58,27 @@ async def test_own_changes_are_told_once_a_second_at_most(tmp_path: Path, monkey
     await node.close()
 
     assert topic == topic_of(space.secrets.talk[-1])
+
+
+async def test_what_somebody_else_has_told_is_not_told_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("node.ingest.hints.PAUSE_S", 0.2)
+    monkeypatch.setattr("node.ingest.hints.LONGEST_PAUSE_S", 0.2)
+    node = Node(tmp_path / "node", Config(discovery=False))
+    await node.open()
+    await node.name_yourself("Amina")
+    space = await node.found("Garden")
+    told: list[bytes] = []
+
+    async def publish(_topic: str, data: bytes) -> None:
+        told.append(data)
+
+    node.hints.start(publish)
+    last = await node.road.submit(space, WritePost("one", None, None, []))
+    secret = space.secrets.talk[-1]
+    await node.hints.received(topic_of(secret), write_hint(secret, [(last.header.author, last.header.seq)]))
+    await asyncio.sleep(0.4)
+    await node.hints.stop()
+    await node.close()
+
+    assert told == []

@@ -8,6 +8,7 @@ from loopback import Neighbourhood, link_to
 
 from node.domain.posts import WritePost
 from node.ingest.spaces import Space
+from node.ingest.writing import retract_command
 from node.runtime import Node
 from node.store import queries
 
@@ -28,6 +29,26 @@ async def test_a_device_that_has_said_nothing_yet_is_nobody_else(start: Neighbou
         no = node.road.spaces[garden.id].index.no
         people = await node.database.read(lambda db, no=no: queries.people(db, no))  # type: ignore[misc]
         assert [(line.person, line.name) for line in people] == [(laptop.me.person, "Amina")]
+
+
+async def test_a_post_that_a_later_device_took_back_stops_no_newcomer(start: Neighbourhood) -> None:
+    laptop = await start("Amina")
+    garden = await laptop.found("Garden")
+    post = await laptop.road.submit(garden, WritePost("hasty", None, None, []))
+    phone = await start.nameless("phone")
+    await phone.add_to_person(await link_to(laptop, garden, device=True))
+    await meet(garden.id, phone, laptop)
+    there = phone.road.spaces[garden.id]
+    await phone.road.submit(there, await retract_command(phone.road, there, post.id))
+    await meet(garden.id, phone, laptop)
+
+    bola = await start("Bola")
+    await bola.join(await link_to(laptop, garden))
+    await meet(garden.id, bola, laptop)
+
+    line = await bola.database.read(lambda db: queries.post(db, post.id))
+    assert line is not None
+    assert (line.text, bool(line.retracted)) == ("", True)
 
 
 async def test_a_restored_laptop_comes_back_beside_a_phone(start: Neighbourhood, tmp_path: Path) -> None:

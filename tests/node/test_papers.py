@@ -1,0 +1,87 @@
+"""Papers: two members who have never heard of each other meet, and need nobody else to get on."""
+
+import pytest
+from cables import meet
+from loopback import Neighbourhood, link_to, same
+
+from identity.errors import CommonsError
+from node.domain.posts import WritePost
+from node.ingest.papers import believed, own_papers
+from node.runtime import Node
+
+
+async def joined(start: Neighbourhood, name: str, host: Node, space: bytes) -> Node:
+    """Let somebody in by a member's ticket, meeting nobody but that member."""
+    node = await start(name)
+    await node.stop_network()
+    await node.join(await link_to(host, host.road.spaces[space]))
+    await meet(space, node, host)
+    return node
+
+
+async def strangers(start: Neighbourhood) -> tuple[bytes, Node, Node, Node, Node]:
+    """Let Amina invite Bola and then Chidi, and Bola invite Dana: Chidi and Dana have not heard of each other."""
+    amina = await start("Amina")
+    await amina.stop_network()
+    space = (await amina.found("Garden")).id
+    bola = await joined(start, "Bola", amina, space)
+    chidi = await joined(start, "Chidi", amina, space)
+    dana = await joined(start, "Dana", bola, space)
+    return space, amina, bola, chidi, dana
+
+
+async def test_two_members_who_know_nothing_of_each_other_come_to_the_same(start: Neighbourhood) -> None:
+    space, _, _, chidi, dana = await strangers(start)
+    for node in (chidi, dana):
+        await node.road.submit(node.road.spaces[space], WritePost(f"by {await node.name()}", None, None, []))
+    unknown = [
+        one.road.spaces[space].in_standing(other.road.device.public) for one, other in ((chidi, dana), (dana, chidi))
+    ]
+
+    await meet(space, chidi, dana)
+
+    assert unknown == [False, False]
+    assert same(space, chidi, dana)
+    assert chidi.road.spaces[space].law.person_of(dana.road.device.public) == dana.road.me
+
+
+async def test_papers_lead_from_the_founding_to_who_shows_them(start: Neighbourhood) -> None:
+    space, _, _, chidi, dana = await strangers(start)
+
+    papers = await own_papers(dana.road, dana.road.spaces[space])
+
+    assert len(papers) == 5
+    assert believed(chidi.road.spaces[space], papers, dana.road.device.public)
+    assert not believed(chidi.road.spaces[space], papers, bytes(32))
+
+
+async def test_papers_that_were_cut_short_or_altered_open_no_door(start: Neighbourhood) -> None:
+    space, _, _, chidi, dana = await strangers(start)
+    papers = await own_papers(dana.road, dana.road.spaces[space])
+    view, device = chidi.road.spaces[space], dana.road.device.public
+    altered = papers[-1][:-1] + bytes([papers[-1][-1] ^ 1])
+
+    assert not believed(view, papers[-1:], device)
+    assert not believed(view, papers[:-1], device)
+    for bad in ([*papers[:-1], altered], [b"no change"], [*papers, papers[0][:40]]):
+        with pytest.raises(CommonsError):
+            believed(view, bad, device)
+
+
+async def test_who_is_known_to_have_gone_shows_papers_in_vain(start: Neighbourhood) -> None:
+    space, amina, _, chidi, _ = await strangers(start)
+    papers = await own_papers(chidi.road, chidi.road.spaces[space])
+    view = amina.road.spaces[space]
+    view.believed.add(chidi.road.device.public)
+
+    view.law.revocations[chidi.road.device.public] = [(_act(view), 0, 0)]
+
+    assert not believed(view, papers, chidi.road.device.public)
+    assert not view.in_standing(chidi.road.device.public)
+
+
+def _act(view):  # type: ignore[no-untyped-def]
+    from node.domain.law.records import Act
+
+    founding = view.law.founding
+    return Act(founding.author, view.law.grants[founding.author][0].person, founding.number, 1, founding.time)
