@@ -72,6 +72,7 @@ class Road:
         self.heard: list[Heard] = []
         self.elsewhere: list[Elsewhere] = []
         self.lock = asyncio.Lock()
+        self.editing = asyncio.Lock()  # who edits a document holds it: each edit builds on the one before
         self._wanted: dict[bytes, set[bytes]] = {}
         self.work = Whole(self.lock)
         self._next_change = 1

@@ -108,13 +108,14 @@ async def edit_page(road: Road, space: Space, title: str, body: str, seen: Seque
     `seen` are the heads of the version that was edited: what others changed since then is kept.
     """
     require(len(title) <= 200, "A title can hold 200 characters.")
-    document, _ = await open_document(road, space, page_id())
-    edits = []
-    field = document.put_fields({"title": title or None})  # left empty, it stands against no title of another's
-    edits += [field] if field else []
-    edits += document.splice_text("body", merged(document, body, seen))
-    for edit in edits:
-        await road.submit(space, EditDocument(page_id(), edit))
+    async with road.editing:
+        document, _ = await open_document(road, space, page_id())
+        edits = []
+        field = document.put_fields({"title": title or None})  # left empty, it stands against no title of another's
+        edits += [field] if field else []
+        edits += document.splice_text("body", merged(document, body, seen))
+        for edit in edits:
+            await road.submit(space, EditDocument(page_id(), edit))
     return len(edits)
 
 
@@ -148,8 +149,9 @@ def raws_until(document: Document, heads: Sequence[bytes]) -> list[tuple[bytes, 
 
 async def restore_page(road: Road, space: Space, version: bytes) -> int:
     """Bring the space's page back to an earlier version; returns how many edits it took."""
-    document, _ = await open_document(road, space, page_id())
-    edits = document.restore(version)
-    for edit in edits:
-        await road.submit(space, EditDocument(page_id(), edit))
+    async with road.editing:
+        document, _ = await open_document(road, space, page_id())
+        edits = document.restore(version)
+        for edit in edits:
+            await road.submit(space, EditDocument(page_id(), edit))
     return len(edits)
