@@ -88,7 +88,8 @@ async def knocks(node: Node, given: Data) -> Data:
     view = space.law.present()
     names = await names_in(node, space)
     waiting = [join for join in space.law.joins.values() if not join.admitted and join.terms.purpose == "member"]
-    return {"needed": view.sealed.charter["vouchers"], "knocks": [_knock_data(join, view, names) for join in waiting]}
+    needed = view.at_most_all(view.sealed.charter["vouchers"])
+    return {"needed": needed, "knocks": [_knock_data(join, view, names) for join in waiting]}
 
 
 def _knock_data(join: Join, view: View, names: Names) -> Data:

@@ -113,11 +113,12 @@ def known_proposal(space: Space, id_: bytes) -> Proposal:
 async def open_ready(road: Road, space: Space) -> None:
     """Open the votes that enough members support, where this person is one of these."""
     view = space.law.present()
+    enough = view.at_most_all(view.sealed.charter["sponsors"])
     for proposal in list(space.law.proposals.values()):
         behind = {act.person for act in (proposal.proposer, *proposal.sponsors) if view.counts(act)}
         is_open = any(not view.law.openings[id_].contests for id_ in proposal.openings)
         over = road.now_ms() > proposal.change.command.deadline
-        if road.me in behind and len(behind) >= view.sealed.charter["sponsors"] and not is_open and not over:
+        if road.me in behind and len(behind) >= enough and not is_open and not over:
             await road.submit(space, OpenVote(proposal.change.id, electorate_root(view.electorate())))
 
 
