@@ -6,7 +6,8 @@ since the epoch, ids hex, people did:key.
 | kind | fields |
 |---|---|
 | (first line) | `format` "commons/export/1", `space`, `name`, `by` (whose export it is), `digest` (of the log), `raw` |
-| person | `person`, `name`, `pronouns`, `about`, `contact`, `devices` |
+| person | `person`, `name`, `pronouns`, `about`, `contact`, `skills`, `interests`, `needs`, `offers`, \
+`availability`, `own`: [{`label`, `text`}], `audiences` (field: whom it is for), `devices` |
 | page | `title`, `text` (Markdown), `history`: [{`version`, `person`, `time`}], oldest first |
 | post | `id`, `person`, `name`, `time`, `published` (of an imported post the original date, else `time`), `text` \
 (Markdown), `reply_to`, `thread`, `edited`, `retracted`, `imported`, `url`; where it was edited `history`: \
@@ -34,12 +35,15 @@ from crdt.change import Change, encode_change
 from identity.errors import Refused, StoreError
 from identity.keys import to_did
 from identity.sealed import NONCE_BYTES, body_key
-from node.domain.documents import PROFILE_FIELDS, page_id, profile_id
+from node.domain.documents import page_id
 from node.domain.media import ending_of
 from node.domain.posts import unpack_media
+from node.domain.profiles import FIELDS, SOME
 from node.ingest import writing
+from node.ingest.profiles import fields_of
 from node.ingest.road import Road
 from node.ingest.spaces import Space
+from node.placing import check_place, draft_of
 from node.store import log as store_log
 from node.store import queries
 from node.store.blobs import get_blob
@@ -68,8 +72,8 @@ async def export_space(road: Road, space: Space, path: Path, *, raw: bool = Fals
     Raises:
         Refused: if something else is in its place, or it cannot be written.
     """
-    await asyncio.to_thread(_check_place, path)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
+    await asyncio.to_thread(check_place, path, b'{"format": "' + FORMAT.encode())
+    draft = draft_of(path)
     counts = Exported()
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -115,12 +119,18 @@ class Exporting:
                 yield changes
 
     async def _person(self, person: bytes) -> Line:
-        document, _ = await writing.open_document(self._road, self._space, profile_id(person))
-        fields = document.read()
+        """Return what a person says of themselves to everybody; what was said to me alone is not mine to hand on."""
+        mine = self._road.is_me(person)
+        fields = [field for field in await fields_of(self._road, self._space, person) if mine or field.audience != SOME]
         devices = [to_did(grant.device) for grant in self._space.law.members()[person]]
         self._counts.people += 1
-        profile = {name: str(fields.get(name) or "") for name in PROFILE_FIELDS}
-        return {"kind": "person", "person": to_did(person), **profile, "devices": devices}
+        said = {field.name: field.value for field in fields}
+        profile = {name: said.get(name, "") for name in FIELDS}
+        own = [{"label": field.label, "text": field.value} for field in fields if field.label]
+        meant = {field.name: field.audience for field in fields}
+        return {
+            "kind": "person", "person": to_did(person), **profile, "own": own, "audiences": meant, "devices": devices,
+        }  # fmt: skip
 
     async def _page(self) -> Line:
         document, brought = await writing.open_document(self._road, self._space, page_id())
@@ -189,23 +199,6 @@ class Exporting:
 
 def _base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
-
-
-def _check_place(path: Path) -> None:
-    """Replace nothing but an earlier export: whatever else has that name is somebody's work."""
-    try:
-        if not path.parent.is_dir():
-            raise Refused(f"there is no folder {path.parent}")
-        if path.is_symlink() or (path.exists() and not path.is_file()):
-            raise Refused(f"{path} is not a plain file; choose another name")
-        if not path.exists():
-            return
-        with path.open("rb") as file:
-            start = file.read(64)
-    except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror or error}") from error
-    if not start.startswith(b'{"format": "' + FORMAT.encode()):
-        raise Refused(f"there is another file called {path.name}; it is not overwritten")
 
 
 def _write_lines(file: IO[str], lines: Iterable[Line]) -> None:

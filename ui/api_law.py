@@ -1,13 +1,12 @@
 """Operations on a space's law: its charter, who may do what, knocks, proposals and votes, roles, leaving."""
 
-from typing import Any
+from datetime import UTC, datetime
 
-from identity.errors import Refused
-from identity.keys import from_did, to_did
+from identity.keys import to_did
 from node.domain.area import require
-from node.domain.law.charter import TEMPLATES, Charter
+from node.domain.law.charter import RULES, TEMPLATES, Charter
 from node.domain.law.deciding import present_opening
-from node.domain.law.membership import LeaveSpace, RevokeDevice, SuspendMember, VouchFor
+from node.domain.law.membership import LeaveSpace, SuspendMember, VouchFor
 from node.domain.law.powers import POWERS
 from node.domain.law.records import Final, Join, Proposal
 from node.domain.law.view import View
@@ -15,12 +14,13 @@ from node.ingest import deciding
 from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import queries
+from ui import effects as effects_of
 from ui.api_spaces import SPACE, need_space
-from ui.operations import Data, Param, as_id, operation
+from ui.operations import Data, Param, operation
+from ui.whom import Names, id_among, names_in
 
-PROPOSAL = Param("proposal", "path", "the proposal's id")
-PERSON = Param("person", "path", "a member, as did:key")
-DAY_MS = 86_400_000
+PROPOSAL = Param("proposal", "path", "the proposal's id, or how it begins")
+PERSON = Param("person", "path", "a member, by name or did:key")
 
 
 @operation("GET", "/charters", needs_someone=False)
@@ -28,38 +28,34 @@ async def charters(_node: Node, _given: Data) -> Data:
     """Show the templates that a space can be founded with, rule by rule in words."""
     return {
         "templates": [{"name": name, "rules": _sentences(Charter(rules))} for name, rules in TEMPLATES.items()],
+        "rules": [{"name": rule.name, "values": rule.values.words} for rule in RULES.values()],
     }
 
 
 @operation("GET", "/spaces/{space}/charter", SPACE)
 async def charter(node: Node, given: Data) -> Data:
     """Show the rules of a space in words, with who audits it."""
-    sealed = need_space(node, given["space"]).law.present().sealed
+    space = need_space(node, given["space"])
+    sealed, names = space.law.present().sealed, await names_in(node, space)
     return {
         "version": sealed.charter.version,
         "rules": _sentences(sealed.charter),
         "auditors": [to_did(person) for person in sorted(sealed.auditors)],
+        "auditor_names": [names[person] for person in sorted(sealed.auditors)],
         "needed": sealed.k,
         "law_version": sealed.version,
     }
 
 
 def _sentences(rules: Charter) -> list[Data]:
-    return [{"name": name, "value": _plain(rules[name]), "words": words} for name, words in rules.sentences()]
-
-
-def _plain(value: Any) -> Any:
-    """Return a rule's value as JSON holds it: ids as hex."""
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    return value.hex() if isinstance(value, bytes) else value
+    return [{"name": name, "value": effects_of.plain(rules[name]), "words": words} for name, words in rules.sentences()]
 
 
 @operation("GET", "/spaces/{space}/powers", SPACE)
 async def powers(node: Node, given: Data) -> Data:
     """Show who may do what in a space, in words, and what you may."""
     space, now = need_space(node, given["space"]), node.clock_ms()
-    view = space.law.present()
+    view, names = space.law.present(), await names_in(node, space)
     return {
         "powers": [
             {
@@ -70,16 +66,16 @@ async def powers(node: Node, given: Data) -> Data:
             }
             for power in POWERS
         ],
-        "roles": [_role_data(view, person, now) for person in view.members() if view.roles(person, now)],
+        "roles": [_role_data(view, names, person, now) for person in view.members() if view.roles(person, now)],
     }
 
 
-def _role_data(view: View, person: bytes, now_ms: int) -> Data:
+def _role_data(view: View, names: Names, person: bytes, now_ms: int) -> Data:
     roles = [
         {"role": role.role, "scope": role.scope, "until": role.until_ms if role.proposal else None}
         for role in view.roles(person, now_ms)
     ]
-    return {"person": to_did(person), "roles": roles}
+    return {"person": to_did(person), "name": names[person], "roles": roles}
 
 
 # -- coming and going -------------------------------------------------------------------------------------------
@@ -90,28 +86,34 @@ async def knocks(node: Node, given: Data) -> Data:
     """List who knocked and waits to be let in, with who vouched."""
     space = need_space(node, given["space"])
     view = space.law.present()
-    names = await node.database.read(lambda db: queries.names(db, space.index.no))
+    names = await names_in(node, space)
     waiting = [join for join in space.law.joins.values() if not join.admitted and join.terms.purpose == "member"]
-    return {"needed": view.sealed.charter["vouchers"], "knocks": [_knock_data(join, view, names) for join in waiting]}
+    needed = view.at_most_all(view.sealed.charter["vouchers"])
+    return {"needed": needed, "knocks": [_knock_data(join, view, names) for join in waiting]}
 
 
-def _knock_data(join: Join, view: View, names: dict[bytes, str]) -> Data:
+def _knock_data(join: Join, view: View, names: Names) -> Data:
     inviter = view.person_of(join.terms.inviter)
     return {
         "id": join.change.id.hex(),
         "person": to_did(join.change.command.person),
         "time": join.change.time,
-        "invited_by": names.get(inviter, "") if inviter else "",
+        "invited_by": names.known.get(inviter, "") if inviter else "",
         "vouched": [to_did(act.person) for act in join.vouches if view.counts(act)],
+        "vouched_names": [names[act.person] for act in join.vouches if view.counts(act)],
     }
 
 
-@operation("POST", "/spaces/{space}/knocks/{knock}/vouch", SPACE, Param("knock", "path", "the knock's id"))
+@operation(
+    "POST", "/spaces/{space}/knocks/{knock}/vouch", SPACE, Param("knock", "path", "the knock's id, or how it begins")
+)
 async def vouch(node: Node, given: Data) -> Data:
     """Vouch for somebody who knocked."""
     space = need_space(node, given["space"])
-    change = await deciding.submit(node.road, space, VouchFor(as_id(given["knock"], "knock")))
-    return {"change": change.id.hex()}
+    knock = id_among(space.law.joins, given["knock"], "knock")
+    change = await deciding.submit(node.road, space, VouchFor(knock))
+    await node.duties.look(space.id)
+    return {"change": change.id.hex(), "let_in": node.road.spaces[space.id].law.joins[knock].admitted}
 
 
 @operation("POST", "/spaces/{space}/leave", SPACE)
@@ -126,30 +128,10 @@ async def leave(node: Node, given: Data) -> Data:
 async def pause(node: Node, given: Data) -> Data:
     """Ask, as a moderator, that somebody's posting is paused for the days of the rules."""
     space = need_space(node, given["space"])
-    person = _person(given["person"])
+    person = (await names_in(node, space)).person(given["person"])
     change = await deciding.submit(node.road, space, SuspendMember(person))
-    until = space.law.present().suspended_until(person, node.clock_ms())
+    until = node.road.spaces[space.id].law.present().suspended_until(person, node.clock_ms())
     return {"change": change.id.hex(), "until": until}
-
-
-@operation(
-    "DELETE", "/spaces/{space}/devices/{device}", SPACE, Param("device", "path", "a device of yours, as did:key")
-)
-async def revoke(node: Node, given: Data) -> Data:
-    """End one of your devices: what it said so far stays, what it says from now on is void."""
-    space = need_space(node, given["space"])
-    device = _person(given["device"])
-    require(device != node.road.device.public, "This is the device you are using: end it from another one.")
-    log = space.history.logs.get(device)
-    change = await deciding.submit(node.road, space, RevokeDevice(device, log.seq if log else 0))
-    return {"change": change.id.hex()}
-
-
-def _person(text: str) -> bytes:
-    try:
-        return from_did(text)
-    except Exception as error:
-        raise Refused("This is not a did:key.") from error
 
 
 # -- deciding ------------------------------------------------------------------------------------------------------
@@ -160,36 +142,37 @@ async def proposals(node: Node, given: Data) -> Data:
     """List the proposals of a space, the newest first."""
     space = need_space(node, given["space"])
     found = sorted(space.law.proposals.values(), key=lambda p: (p.change.time, p.change.id), reverse=True)
-    return {"proposals": [proposal_data(node, space, proposal) for proposal in found]}
+    names = await names_in(node, space)
+    return {"proposals": [proposal_data(node, space, proposal, names) for proposal in found]}
 
 
 @operation("GET", "/spaces/{space}/proposals/{proposal}", SPACE, PROPOSAL)
 async def proposal(node: Node, given: Data) -> Data:
     """Show one proposal: what it would change, how far it is, and how it ended."""
     space = need_space(node, given["space"])
-    found = deciding.known_proposal(space, as_id(given["proposal"], "proposal"))
-    return proposal_data(node, space, found)
+    return await _told(node, space, id_among(space.law.proposals, given["proposal"], "proposal"))
 
 
 @operation("POST", "/spaces/{space}/proposals", SPACE,
-           Param("effects", "body", "what follows from a yes: lists such as [\"rule\", \"vouchers\", 3]", "array"),
+           Param("effects", "body", "a yes means: [\"rule\", \"vouchers\", 3], [\"remove\", \"Bo\"]", "array"),
            Param("days", "body", "how long the vote lasts, if longer than the rules say", "integer", required=False),
            Param("text", "body", "why, in Markdown; it is posted beside the proposal", required=False))  # fmt: skip
 async def propose(node: Node, given: Data) -> Data:
     """Propose something binding: a rule, a role, a removal, other auditors."""
     space = need_space(node, given["space"])
-    effects = [_effect(effect) for effect in given["effects"]]
-    change = await deciding.propose(node.road, space, effects, given.get("days", 0))
-    return proposal_data(node, node.road.spaces[space.id], node.road.spaces[space.id].law.proposals[change.id])
+    names = await names_in(node, space)
+    effects = effects_of.read_effects(given["effects"], names, space.law.present())
+    change = await deciding.propose(node.road, space, effects, given.get("days", 0), given.get("text", ""))
+    return await _told(node, space, change.id)
 
 
 @operation("POST", "/spaces/{space}/proposals/{proposal}/support", SPACE, PROPOSAL)
 async def support(node: Node, given: Data) -> Data:
     """Support that a proposal is voted on."""
     space = need_space(node, given["space"])
-    id_ = as_id(given["proposal"], "proposal")
+    id_ = id_among(space.law.proposals, given["proposal"], "proposal")
     await deciding.sponsor(node.road, space, id_)
-    return proposal_data(node, node.road.spaces[space.id], node.road.spaces[space.id].law.proposals[id_])
+    return await _told(node, space, id_)
 
 
 @operation("POST", "/spaces/{space}/proposals/{proposal}/ballot", SPACE, PROPOSAL,
@@ -198,31 +181,22 @@ async def ballot(node: Node, given: Data) -> Data:
     """Vote; your last ballot before the end counts."""
     space = need_space(node, given["space"])
     require(given["choice"] in ("yes", "no", "abstain"), "Vote yes, no or abstain.")
-    id_ = as_id(given["proposal"], "proposal")
+    id_ = id_among(space.law.proposals, given["proposal"], "proposal")
     await deciding.vote(node.road, space, id_, given["choice"])
-    return proposal_data(node, node.road.spaces[space.id], node.road.spaces[space.id].law.proposals[id_])
+    return await _told(node, space, id_)
 
 
-_KEYS_FIRST = ("remove", "readmit", "resume", "role", "unrole")
+async def _told(node: Node, space: Space, id_: bytes) -> Data:
+    """Return a proposal as it stands now, with why its proposer proposes it."""
+    space = node.road.spaces[space.id]
+    found = space.law.proposals[id_]
+    text = found.change.command.text_hash
+    why = await node.database.read(lambda db: queries.post(db, text)) if text else None
+    data = proposal_data(node, space, found, await names_in(node, space))
+    return {**data, "text": why.text if why is not None and why.person == found.proposer.person else ""}
 
 
-def _effect(effect: Any) -> list[Any]:
-    """Read an effect from JSON: people as did:key, ids as hex."""
-    require(
-        isinstance(effect, list) and effect and isinstance(effect[0], str),
-        "An effect is a list that begins with a word.",
-    )
-    name, *args = effect
-    if name in (*_KEYS_FIRST, "admit") and args:
-        return [name, _person(args[0]), *args[1:]]
-    if name == "auditors" and len(args) == 2 and isinstance(args[0], list):
-        return [name, sorted([_person(person), _person(device)] for person, device in args[0]), args[1]]
-    if name == "rule" and len(args) == 2 and args[0] == "parents":
-        return [name, "parents", [as_id(one, "space") for one in args[1]]]
-    return [name, *args]
-
-
-def proposal_data(node: Node, space: Space, found: Proposal) -> Data:
+def proposal_data(node: Node, space: Space, found: Proposal, names: Names) -> Data:
     """Return a proposal as the API shows it."""
     view = space.law.present()
     opening = present_opening(space.law, found, view)
@@ -232,17 +206,24 @@ def proposal_data(node: Node, space: Space, found: Proposal) -> Data:
     return {
         "id": found.change.id.hex(),
         "by": to_did(found.proposer.person),
+        "name": names[found.proposer.person],
         "time": found.change.time,
         "deadline": command.deadline,
         "end": command.deadline + command.grace,
-        "effects": [_shown(effect) for effect in command.effects],
+        "effects": [effects_of.shown(effect) for effect in command.effects],
+        "words": [effects_of.in_words(effect, names, _day) for effect in command.effects],
+        "post": command.text_hash.hex() or None,
         "supported_by": [to_did(act.person) for act in (found.proposer, *found.sponsors)],
         "state": _state(final, opening is not None, node.clock_ms(), command.deadline),
         "electorate": len(opening.electorate) if opening else None,
         "voted": len({b.act.person for b in opening.ballots}) if opening else 0,
         "mine": mine[-1] if mine else None,
-        "result": _result(final),
+        "result": _result(final, names),
     }
+
+
+def _day(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
 def _state(final: Final | None, is_open: bool, now_ms: int, deadline: int) -> str:
@@ -253,19 +234,13 @@ def _state(final: Final | None, is_open: bool, now_ms: int, deadline: int) -> st
     return "voting" if now_ms <= deadline else "closing"
 
 
-def _result(final: Final | None) -> Data | None:
+def _result(final: Final | None, names: Names) -> Data | None:
     if final is None:
         return None
     if final.outcome is None:
-        return {"winner": None, "forkers": [to_did(person) for person in sorted(final.forkers)]}
+        forkers = sorted(final.forkers)
+        return {
+            "winner": None, "forkers": [to_did(person) for person in forkers],
+            "forker_names": [names[person] for person in forkers],
+        }  # fmt: skip
     return {"winner": final.outcome.winner, "tally": dict(final.outcome.tally), "seal": final.seal.hex()}
-
-
-def _shown(effect: list[Any]) -> list[Any]:
-    """Return an effect for JSON: people as did:key, ids as hex."""
-    name, *args = effect
-    if name in (*_KEYS_FIRST, "admit"):
-        return [name, to_did(args[0]), *args[1:]]
-    if name == "auditors":
-        return [name, [[to_did(person), to_did(device)] for person, device in args[0]], args[1]]
-    return [name, *(_plain(arg) for arg in args)]

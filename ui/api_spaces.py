@@ -13,6 +13,7 @@ from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import queries
 from node.store.spaces import read_tickets
+from ui.effects import read_rules
 from ui.operations import Data, Param, as_id, operation
 
 DAY_MS = 86_400_000
@@ -82,7 +83,8 @@ async def found(node: Node, given: Data) -> Data:
     """Found a space, under the rules of a template or your own."""
     template = given.get("template") or "circle"
     require(template in TEMPLATES, f"There is no such template; there are {', '.join(TEMPLATES)}.")
-    return space_data(node, await node.found(given["name"], {**TEMPLATES[template], **given.get("rules", {})}))
+    rules = {**TEMPLATES[template], **read_rules(given.get("rules", {}))}
+    return space_data(node, await node.found(given["name"], rules))
 
 
 @operation("POST", "/join", Param("link", "body", "the invite link"))

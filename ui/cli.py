@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ui.cli_law import EXAMPLES, SPACE, add_founding, add_law
+
 IMPORT_GARBAGE = 100_000  # importing makes much and drops little: looking for garbage meanwhile is a tenth of its time
 SPREAD = ["-n", "2", "--dist", "loadfile"]  # two processes, each file in one of them
 EPILOG = """\
@@ -17,6 +19,7 @@ first steps:
   commons found "Garden"        found a space, then: commons invite
   commons join commons:join/…   join one with an invite link
   commons post "Hello!"         say something
+  commons charter               read the rules; commons propose --help changes them
 """
 
 
@@ -32,17 +35,20 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="command")
 
     def add(name: str, about: str, *arguments: tuple[tuple[str, ...], dict[str, Any]]) -> None:
-        command = commands.add_parser(name, help=about, description=about, parents=[shared])
+        command = commands.add_parser(
+            name, help=about, description=about, parents=[shared], epilog=EXAMPLES.get(name),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
         for flags, options in arguments:
             command.add_argument(*flags, **options)
 
     _add_daily(add)
+    add_law(add)
     _add_upkeep(add)
     return parser
 
 
 Add = Callable[..., None]
-_SPACE = (("--space",), {"default": "-", "help": "which space, by name or id; not needed if you are in one only"})
 
 
 def _add_daily(add: Add) -> None:
@@ -60,12 +66,12 @@ def _add_daily(add: Add) -> None:
         (("name",), {"help": "what people may call you"}),
         (("--passphrase",), {"action": "store_true", "help": "ask for a passphrase that seals the key file"}),
     )
-    add("found", "Found a space.", (("name",), {"help": "the name of the space"}))
+    add_founding(add)
     add("spaces", "List your spaces.")
     add(
         "invite",
         "Make an invite link for a space.",
-        _SPACE,
+        SPACE,
         (("--uses",), {"type": int, "default": 1, "help": "how many people it lets in (1)"}),
         (("--days",), {"type": int, "default": 7, "help": "how many days it lasts (7)"}),
         (("--withdraw",), {"metavar": "KEY", "help": "withdraw an invitation instead"}),
@@ -76,13 +82,13 @@ def _add_daily(add: Add) -> None:
         "post",
         "Write a post, or answer one.",
         (("text",), {"help": "the post, in Markdown; - reads it from a pipe"}),
-        _SPACE,
+        SPACE,
         (("--reply-to",), {"metavar": "POST", "help": "the id of the post to answer"}),
     )
     add(
         "feed",
         "Read the newest posts.",
-        _SPACE,
+        SPACE,
         (("--limit",), {"type": int, "default": 20, "help": "how many (20)"}),
         (("--deep",), {"action": "store_true", "help": "also the posts of its parts, and of what it continues"}),
         (("--search",), {"metavar": "WORDS", "help": "show the posts that hold these words instead"}),
@@ -99,26 +105,26 @@ def _add_upkeep(add: Add) -> None:
         "import",
         "Bring your past: a Mastodon export, an ActivityStreams outbox, or JSON Lines.",
         (("file",), {"type": Path, "help": "the archive or file"}),
-        _SPACE,
+        SPACE,
         (("--include-direct",), {"action": "store_true", "help": "also posts that were meant for a few people only"}),
     )
     add(
         "export",
         "Write everything you can read in a space to a file of JSON Lines.",
-        _SPACE,
+        SPACE,
         (("file",), {"type": Path, "help": "where to write"}),
         (("--raw",), {"action": "store_true", "help": "also every signed change, for whoever wants to verify them"}),
     )
     add(
         "cut-off",
         "List your posts that were cut off because your folder was copied or restored and both wrote.",
-        _SPACE,
+        SPACE,
         (("--publish",), {"action": "store_true", "help": "publish them again, with their original dates"}),
         (("--leave",), {"action": "store_true", "help": "leave them: they are not offered again"}),
     )
     add("status", "Say how the node is.")
-    add("verify", "Check every signature and fold anew, and print the digests.", _SPACE)
-    add("rebuild", "Make everything that is shown anew from the log.", _SPACE)
+    add("verify", "Check every signature and fold anew, and print the digests.", SPACE)
+    add("rebuild", "Make everything that is shown anew from the log.", SPACE)
     add(
         "doctor",
         "Look for what is wrong with the folder, and say the way out.",

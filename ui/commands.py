@@ -32,9 +32,9 @@ def run(options: Options) -> int:
     """Run one command; returns the exit code."""
     logging.basicConfig(level=os.environ.get("COMMONS_LOG", "WARNING"), format="%(levelname)s %(name)s %(message)s")
     options.folder = options.home or settings.default_folder()
-    from ui.commands_data import COMMANDS
+    from ui import commands_data, commands_law
 
-    return {**_COMMANDS, **COMMANDS}[options.command](options)
+    return {**_COMMANDS, **commands_data.COMMANDS, **commands_law.COMMANDS}[options.command](options)
 
 
 def show(options: Options, data: Data, words: str) -> int:
@@ -122,12 +122,6 @@ def init(options: Options) -> int:
         passphrase = os.environ.get("COMMONS_PASSPHRASE") or getpass.getpass("A passphrase for the key file: ")
     data = ask(options, "init", name=options.name, passphrase=passphrase)
     return show(options, data, f"Hello {data['name']}. Your keys are in {options.folder}.")
-
-
-def found(options: Options) -> int:
-    """Found a space."""
-    data = ask(options, "found", name=options.name)
-    return show(options, data, f"Founded {data['name']} ({data['id'][:8]}). Next: commons invite")
 
 
 def spaces(options: Options) -> int:
@@ -286,7 +280,7 @@ def _day(time_ms: int) -> str:
 
 
 _COMMANDS: dict[str, Callable[[Options], int]] = {
-    "run": run_node, "init": init, "found": found, "spaces": spaces, "invite": invite, "join": join, "post": post,
+    "run": run_node, "init": init, "spaces": spaces, "invite": invite, "join": join, "post": post,
     "feed": feed, "peers": peers, "status": status, "verify": verify, "rebuild": rebuild, "config": config,
     "bench": bench,
 }  # fmt: skip

@@ -110,6 +110,7 @@ SENTENCES = (
     _("This device's person is not a member."),
     _("This person's slot is taken."),
     # belonging and deciding
+    _("You have left this space: it can be read here, but not changed any more."),
     _("Only members do this."),
     _("The vote would be shorter than the rules say."),
     _("Ballots would be waited for less than the rules say."),

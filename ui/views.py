@@ -122,7 +122,7 @@ class ComposerView:
 
 @dataclass(frozen=True, slots=True)
 class SpaceView:
-    """The head of a space's pages; ``member_keys`` are sewn together into its strip."""
+    """The head of a space's pages; ``member_keys`` are sewn together into its strip. Who left it reads only."""
 
     name: str
     key: str
@@ -133,6 +133,7 @@ class SpaceView:
     member_keys: tuple[str, ...]
     tabs: tuple[NavItem, ...]
     parents: tuple[NavItem, ...] = ()
+    is_left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from identity.links import issue, read_link
 from identity.sealed import name_of, new_secret, seal_to_many
 from identity.tickets import Offer, Terms, Ticket, check_expiry, prove
 from node.domain.area import require, wire_fields
-from node.domain.law.charter import INVITE, Charter, check_rules
+from node.domain.law.charter import INVITE, Charter, check_rule
 from node.domain.law.fold import MAX_KNOCKS, Join
 from node.domain.law.membership import (
     LAW_VERSION,
@@ -61,8 +61,9 @@ async def found_space(road: Road, me: Self, name: str, rules: Mapping[str, Any] 
         Malformed: if a rule is not known, or cannot be so.
     """
     name = allow_name(name)
+    for rule, value in (rules or {}).items():
+        check_rule(rule, value)
     said = Charter(rules or {}).said()
-    check_rules(said)
     secrets = Secrets(new_secret(), [new_secret()], [new_secret()])
     wraps = [list(wrap) for wrap in seal_to_many(secrets.wrapped(), [road.device.public])]
     command = FoundSpace(LAW_VERSION, me.certificate, said, wraps)

@@ -5,10 +5,11 @@ their conditions hold, with the auditor's standing consent. A duty that cannot b
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from crdt.change import Change
-from identity.errors import Refused
+from identity.errors import Malformed, Refused
 from node.domain.area import require
 from node.domain.law.ballots import countable, root_of
 from node.domain.law.charter import DAY_MS, HOUR_MS
@@ -29,13 +30,16 @@ from node.domain.law.records import Opening, Proposal
 from node.domain.law.view import View, electorate_root
 from node.ingest.road import Road
 from node.ingest.spaces import Space
+from node.ingest.writing import post_command
 
 PATIENCE_MS = 10 * 60_000  # how long an auditor leaves sealing to the one whose turn it is
 SHORTEST_MS = 1_000
 
 
-async def propose(road: Road, space: Space, effects: Sequence[Any], days: int = 0, text_hash: bytes = b"") -> Change:
+async def propose(road: Road, space: Space, effects: Sequence[Any], days: int = 0, text: str = "") -> Change:
     """Propose something binding; the vote lasts as long as the rules say, or `days` if that is longer.
+
+    Why, in the proposer's words, is a post that the proposal names by its id: law holds no free text.
 
     Raises:
         Refused: with the rule that stands against it.
@@ -43,7 +47,12 @@ async def propose(road: Road, space: Space, effects: Sequence[Any], days: int = 
     charter = space.law.present().sealed.charter
     lasts = max(charter["voting_days"] * DAY_MS, days * DAY_MS, SHORTEST_MS)
     deadline, grace = road.now_ms() + lasts + SHORTEST_MS, charter["grace_hours"] * HOUR_MS
-    change = await submit(road, space, Propose([list(effect) for effect in effects], deadline, grace, text_hash))
+    command = Propose([list(effect) for effect in effects], deadline, grace, b"")
+    if text.strip():
+        allowed(road, space, command)
+        why = await road.submit(space, await post_command(road, space, text, None))
+        command = replace(command, text_hash=why.id)
+    change = await submit(road, space, command)
     await open_ready(road, road.spaces[space.id])
     return change
 
@@ -72,9 +81,18 @@ async def submit(road: Road, space: Space, command: Any) -> Change:
     Raises:
         Refused: with the rule's sentence.
     """
+    allowed(road, space, command)
+    return await road.submit(space, command)
+
+
+def allowed(road: Road, space: Space, command: Any) -> None:
+    """Raise Refused if the rules refuse a command of this device, or if it is not well formed, in words."""
+    try:
+        command.check()
+    except Malformed as error:
+        raise Refused(str(error)) from error
     why = space.law.would_refuse(road.device.public, road.now_ms(), command)
     require(why is None, why or "")
-    return await road.submit(space, command)
 
 
 def known_proposal(space: Space, id_: bytes) -> Proposal:
@@ -95,11 +113,12 @@ def known_proposal(space: Space, id_: bytes) -> Proposal:
 async def open_ready(road: Road, space: Space) -> None:
     """Open the votes that enough members support, where this person is one of these."""
     view = space.law.present()
+    enough = view.at_most_all(view.sealed.charter["sponsors"])
     for proposal in list(space.law.proposals.values()):
         behind = {act.person for act in (proposal.proposer, *proposal.sponsors) if view.counts(act)}
         is_open = any(not view.law.openings[id_].contests for id_ in proposal.openings)
         over = road.now_ms() > proposal.change.command.deadline
-        if road.me in behind and len(behind) >= view.sealed.charter["sponsors"] and not is_open and not over:
+        if road.me in behind and len(behind) >= enough and not is_open and not over:
             await road.submit(space, OpenVote(proposal.change.id, electorate_root(view.electorate())))
 
 

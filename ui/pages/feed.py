@@ -89,7 +89,7 @@ async def show_feed(visit: Visit, typed: str | None = None, error: CommonsError 
     view = await _feed_view(visit, lines, seen, is_first_page=before is None)
     context: dict[str, Any] = {
         "space": await space_head(visit, "feed"),
-        "composer": await composer(visit, feed_place(space), visit.url(), typed, error),
+        "composer": await composer(visit, feed_place(space), visit.url(), typed, error) if visit.may_write else None,
         "feed": view,
         "here": await who_is_here(visit),
         "arrived": await what_arrived(visit),

@@ -108,13 +108,14 @@ def _space_node(space: Space, visit: Visit, area: str, counts: Mapping[bytes, in
 
 
 def _areas(visit: Visit, area: str, counts: Mapping[bytes, int]) -> tuple[NavItem, ...]:
-    space = visit.space if visit.space is not None and visit.space.state == "member" else None
+    space = visit.space if visit.space is not None and visit.space.state != "waiting" else None
     items = []
     if space is not None:
         count = 0 if area == "feed" else counts.get(space.id, 0)
         items += [
             NavItem(visit.gettext("Feed"), space_url(space), "feed", area == "feed", count),
             NavItem(visit.gettext("People"), space_url(space, "/people"), "people", area == "people"),
+            NavItem(visit.gettext("Decisions"), space_url(space, "/decisions"), "decisions", area == "decisions"),
         ]
     items.append(NavItem(visit.gettext("Connections"), "/connections", "connections", area == "connections"))
     if space is not None:
@@ -160,15 +161,18 @@ async def space_head(visit: Visit, tab: str) -> SpaceView:
         (visit.gettext("Feed"), "", "feed"),
         (visit.gettext("Page"), "/page", "page"),
         (visit.gettext("People"), "/people", "people"),
-        (visit.gettext("Workshop"), "/workshop", "workshop"),
+        (visit.gettext("Decisions"), "/decisions", "decisions"),
+        (visit.gettext("Rules"), "/charter", "charter"),
+        *([(visit.gettext("Workshop"), "/workshop", "workshop")] if visit.may_write else []),
     )
     return SpaceView(
         name=clean_name(space.name, 80) or space.id.hex()[:8],
         key=to_did(space.id),
         description=(await visit.pages.roster(space)).description,
         url=visit.url(),
-        invite_url=visit.url("/invite"),
+        invite_url=visit.url("/invite") if visit.may_write else "",
         people_count=len(members),
         member_keys=tuple(to_did(person) for person in members[:STRIP_PEOPLE]),
         tabs=tuple(NavItem(label, visit.url(path), is_current=name == tab) for label, path, name in tabs),
+        is_left=not visit.may_write,
     )

@@ -210,8 +210,8 @@ async def join(visit: Visit) -> web.Response:
 async def waiting(visit: Visit) -> web.Response:
     """Say what is still to happen before one is let in; looks again by itself."""
     space = visit.here
-    if space.state == "member":
-        return visit.go(visit.url())
+    if space.state != "waiting":
+        return visit.go(visit.url("/hello"))
     node = visit.node
     tried = [one for one in node.neighbours.known.values() if one.addresses]
     others = [one for one in node.road.spaces.values() if one is not space]

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from node.runtime import Node
 from ui.live import Hub, serve_live
+from ui.pages.charter import add_charter
 from ui.pages.connections import add_connections
 from ui.pages.cut_off import add_cut_off
 from ui.pages.data import add_data
@@ -14,6 +15,7 @@ from ui.pages.log import add_log
 from ui.pages.opening import add_opening
 from ui.pages.page import add_space_page
 from ui.pages.people import add_people
+from ui.pages.powers import add_powers
 from ui.pages.search import add_search
 from ui.pages.settings import add_settings
 from ui.pages.threads import add_threads
@@ -31,6 +33,8 @@ PARTS = (
     add_invites,
     add_connections,
     add_log,
+    add_charter,
+    add_powers,
     add_settings,
     add_search,
     add_data,

@@ -86,7 +86,7 @@ def media_of(visit: Visit, line: PostLine) -> tuple[MediaView, ...]:
 
 def actions(visit: Visit, line: PostLine, *, is_mine: bool) -> PostActions:
     """Return what the reader may do with a post."""
-    if line.retracted:
+    if line.retracted or not visit.may_write:
         return PostActions(reply=post_url(visit, line) if line.replies else "")
     here = visit.url(f"/posts/{line.id.hex()}")
     return PostActions(

@@ -78,7 +78,9 @@ async def show_thread(
         place=thread_place(first.id),
         fragment_url=visit.url("/fragment/{id}"),
         posts=tuple(posts),
-        composer=None if line.retracted else await composer(visit, thread_place(first.id), action, typed, error),
+        composer=None
+        if line.retracted or not visit.may_write
+        else await composer(visit, thread_place(first.id), action, typed, error),
         answering=post_view(visit, line).author if line is not first else None,
         whole_url=visit.url(f"/posts/{first.id.hex()}"),
         earlier=_beside(visit, first, window.earlier, window.before),

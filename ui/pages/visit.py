@@ -254,6 +254,11 @@ class Visit:
             raise web.HTTPNotFound
         return self.space
 
+    @property
+    def may_write(self) -> bool:
+        """Whether this person belongs to the space: who left it still reads what is here."""
+        return self.here.state == "member"
+
     def gettext(self, words: str) -> str:
         """Return words in the reader's language."""
         return translations(self.language).gettext(words)
@@ -326,11 +331,13 @@ class Book:
         self.anyone(method, path, guarded)
 
     def member(self, method: str, path: str, handler: Handler) -> None:
-        """Add a page of a space, below `/s/{space}`; who is not let in yet waits first."""
+        """Add a page of a space, below `/s/{space}`; who is not let in yet waits first, who left reads only."""
 
         async def guarded(visit: Visit) -> web.StreamResponse:
-            if visit.here.state != "member":
+            if visit.here.state == "waiting":
                 return visit.go(visit.url("/waiting"))
+            if method != "GET" and not visit.may_write:
+                raise Refused("You have left this space: it can be read here, but not changed any more.")
             return await handler(visit)
 
         self.someone(method, "/s/{space}" + path, guarded)

@@ -140,7 +140,7 @@ def _by_anybody(_law: "Law", me: Act, _join: Join, _view: View) -> tuple[tuple[A
 
 
 def _by_vouches(_law: "Law", _me: Act, join: Join, view: View) -> tuple[tuple[Act, ...], int]:
-    needed = view.sealed.charter["vouchers"]
+    needed = view.at_most_all(view.sealed.charter["vouchers"])  # or the first members could let nobody in
     vouches = tuple(act for act in join.vouches if view.counts(act))
     require(len({act.person for act in vouches}) >= needed, "not enough members have vouched yet")
     return vouches, needed

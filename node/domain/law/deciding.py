@@ -81,7 +81,8 @@ def open_vote(law: "Law", change: LawChange, view: View) -> Effect:
     me = member(view, change)
     proposal = seen_proposal(law, change.command.proposal, view)
     behind = {act.person for act in (proposal.proposer, *proposal.sponsors) if view.counts(act)}
-    require(len(behind) >= view.sealed.charter["sponsors"], "not enough members support this proposal yet")
+    enough = view.at_most_all(view.sealed.charter["sponsors"])  # or a founder alone could change nothing
+    require(len(behind) >= enough, "not enough members support this proposal yet")
     require(change.time <= proposal.change.command.deadline, "this vote's time is over")
     voters = view.electorate()
     require(change.command.electorate == electorate_root(voters), "this opening names other voters than its past shows")

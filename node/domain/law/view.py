@@ -112,6 +112,15 @@ class View:
         """Return everybody who may vote in a vote that is opened on this past."""
         return frozenset(grant.person for grant in self.standing())
 
+    def at_most_all(self, number: int) -> int:
+        """Return a number of members that something needs, or how many there are while they are fewer."""
+        people: set[bytes] = set()
+        for grant in self.standing():
+            people.add(grant.person)
+            if len(people) >= number:
+                return number
+        return len(people)
+
     def is_member(self, person: bytes) -> bool:
         """Tell whether a person belongs."""
         return any(self.holds(grant) for grant in self.law.grants_of(person))
