@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crdt.change import BINDING, Change
+from crdt.change import BINDING
 from crdt.chunk import decode_header
 from crdt.document import Document
 from identity.errors import Refused
 from node.domain.area import Fact, require
-from node.domain.documents import EditDocument, allow_profile, blank, fold_edits, page_id, profile_id
+from node.domain.documents import EditDocument, blank, fold_edits, page_id
 from node.domain.posts import EditPost, RetractPost, Version, WritePost, allow_text, versions
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -91,15 +91,6 @@ async def open_document(road: Road, space: Space, id_: bytes) -> tuple[Document,
     """Return a shared document as this device would edit it, and which change brought which of its edits."""
     document = blank(id_, road.device.public)
     return document, fold_edits(document, await facts_about(road, space, id_))
-
-
-async def edit_profile(road: Road, space: Space, fields: Mapping[str, str | None]) -> Change | None:
-    """Change one's own profile in a space; None if nothing differs."""
-    allow_profile({key: value or "" for key, value in fields.items()})
-    id_ = profile_id(road.me)
-    document, _ = await open_document(road, space, id_)
-    edit = document.put_fields(dict(fields))
-    return await road.submit(space, EditDocument(id_, edit)) if edit else None
 
 
 async def edit_page(road: Road, space: Space, title: str, body: str, seen: Sequence[bytes] = ()) -> int:

@@ -146,9 +146,9 @@ class Pages:
 
     async def roster(self, space: Space) -> Roster:
         """Return the names in a space, kept until somebody changes theirs."""
-        for changed in self.hub.names_changed:
+        for changed in self.hub.people_changed:
             self._rosters.pop(changed, None)
-        self.hub.names_changed.clear()
+        self.hub.people_changed.clear()
         if space.id not in self._rosters:
 
             def read(db: Any) -> Roster:
