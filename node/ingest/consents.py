@@ -1,6 +1,6 @@
 """What a member's node does about consents: gives and withdraws its person's own, asks others, refuses to ask twice."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from crdt.change import Change
 from node.domain.area import require
@@ -74,12 +74,6 @@ async def ask(road: Road, space: Space, person: bytes, use: str) -> Change:
 async def said_to(road: Road, space: Space, use: str) -> Consents:
     """Return what everybody said to a use."""
     return await road.database.read(lambda db: store.consents_to(db, space.index.no, use))
-
-
-async def mentionable(road: Road, space: Space, people: Iterable[bytes]) -> set[bytes]:
-    """Return which of these people let this node's person mention them."""
-    said = await said_to(road, space, MENTION)
-    return {person for person in people if may_mention(said, person, road.me)}
 
 
 def may_mention(said: Consents, person: bytes, by: bytes) -> bool:
