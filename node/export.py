@@ -17,8 +17,9 @@ since the epoch, ids hex, people did:key.
 Pictures lie beside the file, in the folder that `path` names. What `commons import` reads of it are the posts of
 whoever exported. A raw export holds every change as it was signed, in base64 of msgpack [signature, header, body]: the
 id is BLAKE2b-256(signature ‖ header), the signature is Ed25519 over "commons/change/1" ‖ header of its
-third field, and `key` (hex) opens the body alone: XChaCha20-Poly1305 (IETF), the nonce its first 24 bytes, with the
-header's bytes before its last two fields as associated data; inside lies a flag byte, 0 for plain and 1 for deflated.
+third field, and `key` (hex; null for a body that is public) opens the body alone: XChaCha20-Poly1305 (IETF), the nonce
+its first 24 bytes, with the header's bytes before its last two fields as associated data; inside lies a flag byte, 0
+for plain and 1 for deflated.
 """
 
 import asyncio
@@ -51,6 +52,7 @@ from node.store.exports import post_numbers
 from node.store.queries import PostLine
 
 FORMAT = "commons/export/1"
+READS_BYTES = 2 * 1024 * 1024 * 1024
 _PORTION = 200
 
 Line = dict[str, Any]
@@ -77,7 +79,7 @@ async def export_space(road: Road, space: Space, path: Path, *, raw: bool = Fals
     counts = Exported()
     try:
         handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "wb") as file:
             async for lines in Exporting(road, space, path, counts).portions(raw=raw):
                 await asyncio.to_thread(_write_lines, file, lines)
             await asyncio.to_thread(_flush, file)
@@ -201,12 +203,16 @@ def _base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
 
 
-def _write_lines(file: IO[str], lines: Iterable[Line]) -> None:
-    for line in lines:
-        file.write(json.dumps(line, ensure_ascii=False) + "\n")
+def encoded_lines(lines: Iterable[Line]) -> bytes:
+    """Return lines as they stand in a file."""
+    return "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines).encode()
 
 
-def _flush(file: IO[str]) -> None:
+def _write_lines(file: IO[bytes], lines: Iterable[Line]) -> None:
+    file.write(encoded_lines(lines))
+
+
+def _flush(file: IO[bytes]) -> None:
     file.flush()
     os.fsync(file.fileno())
 

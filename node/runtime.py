@@ -28,9 +28,9 @@ from node.ingest.duties import Duties
 from node.ingest.hints import Hints
 from node.ingest.intake import Arrival
 from node.ingest.keeper import Keeper
+from node.ingest.profiles import introduce, is_nameless
 from node.ingest.road import Road
 from node.ingest.spaces import Space
-from node.ingest.writing import edit_profile
 from node.net.neighbours import Neighbours
 from node.net.syncer import Syncer
 from node.store import queries, readmodel
@@ -154,6 +154,7 @@ class Node:
         for space in list(self.road.spaces.values()):
             if space.state == "member":
                 await belonging.enter(self.road, self.me, space)
+                self._keep(self._introduce_again(space))
         self._keep(self.duties.run())
         if self.wants_network:
             await self.start_network()
@@ -240,7 +241,12 @@ class Node:
         name = await self.name()
         async with self._introducing:  # one after another: the second finds that it is said
             if name:
-                await edit_profile(self.road, space, {"name": name})
+                await introduce(self.road, space, name)
+
+    async def _introduce_again(self, space: Space) -> None:
+        """Say one's name in a space where it is not known: an earlier version kept it in another way."""
+        if await is_nameless(self.road, space):
+            await self._introduce(space)
 
     async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
         for listener in self.listeners:

@@ -13,9 +13,10 @@ from identity.keys import SigningKey
 from identity.links import read_link
 from identity.tickets import Offer, prove
 from node.domain.area import wire_fields
-from node.domain.documents import EditDocument, blank, page_id, profile_id
+from node.domain.documents import EditDocument, blank, page_id
 from node.domain.law.membership import JoinSpace
 from node.domain.posts import WritePost
+from node.domain.profiles import SetField
 from node.ingest.belonging import invite
 from node.ingest.spaces import Space
 from node.runtime import Node
@@ -73,10 +74,9 @@ class Member:
 
     async def rename(self, name: str, about: str = "") -> None:
         """Say one's name in this space."""
-        document = self._document(profile_id(self.root.public))
-        edit = document.put_fields({"name": name, "about": about} if about else {"name": name})
-        assert edit is not None
-        await self.say(EditDocument(profile_id(self.root.public), edit))
+        for part, value in {"name": name, "about": about}.items():
+            if value:
+                await self.say(SetField(self.root.public, part, "space", "", value, b"", b"", []))
 
     async def begin_page(self, title: str, body: str) -> None:
         """Write words of the space's page, knowing of nobody else's."""

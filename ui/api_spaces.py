@@ -168,17 +168,6 @@ async def people(node: Node, given: Data) -> Data:
     return {"people": sorted(out, key=lambda entry: str(entry["name"]).casefold())}
 
 
-@operation("PATCH", "/spaces/{space}/profile", SPACE, Param("name", "body", "what people may call you here"),
-           Param("about", "body", "a few words about you", required=False),
-           Param("pronouns", "body", "how to speak of you", required=False),
-           Param("contact", "body", "how to reach you", required=False))  # fmt: skip
-async def profile(node: Node, given: Data) -> Data:
-    """Change your profile in a space."""
-    space = need_space(node, given.pop("space"))
-    changed = await writing.edit_profile(node.road, space, given)
-    return {"changed": changed is not None}
-
-
 @operation("GET", "/spaces/{space}/page", SPACE)
 async def page(node: Node, given: Data) -> Data:
     """Show the space's page with its history."""

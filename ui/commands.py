@@ -17,6 +17,7 @@ from typing import Any
 
 from identity.errors import CommonsError, Refused
 from node import config as settings
+from node.domain.mentions import without_links
 from node.net.lean import CLIENT_OF_AIOHTTP, import_without
 from node.runtime import Node
 from ui.client import ask_passphrase, call, open_again
@@ -193,7 +194,7 @@ def _page_words(page: Data) -> str:
 
 
 def _post_words(post: Data, *, names_space: bool = False) -> str:
-    text = "(taken back)" if post["retracted"] else post["text"]
+    text = "(taken back)" if post["retracted"] else without_links(post["text"])
     more = f"  [{post['replies']} replies]" if post["replies"] else ""
     brought = ", imported" if post["imported"] else ""
     where = f" in {post['space_name']}" if names_space else ""

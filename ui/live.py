@@ -21,7 +21,9 @@ from aiohttp import web
 from crdt.change import EDIT, LAW, TALK
 from crdt.history import Accepted
 from identity.errors import StoreError
+from node.domain.consents import AskConsent, SetConsent
 from node.domain.posts import EditPost, ImportPost, RetractPost, WritePost
+from node.domain.profiles import SetField
 from node.ingest.keeper import Arriving
 from node.ingest.spaces import Space
 from node.runtime import Node
@@ -101,7 +103,7 @@ class Hub:
     def __init__(self, node: Node) -> None:
         self.node = node
         self.received: dict[bytes, int] = {}
-        self.names_changed: list[bytes] = []
+        self.people_changed: list[bytes] = []
         self._streams: dict[Stream, None] = {}
         self._recent: deque[tuple[int, bytes]] = deque(maxlen=MAX_REMEMBERED)
         self._boot = secrets.token_hex(4)
@@ -164,9 +166,10 @@ class Hub:
         """Tell what was just stored."""
         classes = {entry.change.header.klass for entry in accepted}
         if classes & {LAW, EDIT}:
-            self.names_changed.append(space.id)
+            self.people_changed.append(space.id)
             self.tell(place=space_place(space), kind="part")
         if len(accepted) > MAX_TOLD:
+            self.people_changed.append(space.id)
             self._later(self._tell_many(space, accepted[0].number, accepted[-1].number))
             return
         for entry in accepted:
@@ -207,6 +210,9 @@ class Hub:
                 self.tell(place=feed_place(space), kind="changed", id=command.thread.hex())
         elif isinstance(command, EditPost | RetractPost):
             self.tell(place="*", kind="changed", id=command.post.hex())
+        elif isinstance(command, SetField | SetConsent | AskConsent):
+            self.people_changed.append(space.id)
+            self.tell(place=space_place(space), kind="part")
 
     def _was(self, entry: Accepted, command: WritePost | ImportPost) -> dict[str, str]:
         if entry.change.header.author != self.node.road.device.public:

@@ -17,6 +17,8 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
+from node.domain.mentions import without_links
+
 MAX_MARKDOWN_CHARS = 20_000
 MAX_MARKS = 1_500
 """Text beyond either is shown as plain paragraphs: thousands of brackets or stars cost time that grows faster
@@ -41,6 +43,11 @@ UNWANTED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\uf
 
 The joiners and the plain direction marks stay: Persian, Arabic, Hindi and emoji need them.
 """
+
+
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_MARKS_OF_OURS = re.compile(f"[{_OPEN}{_CLOSE}]")
+"""Marks that stand for mentions until people's words are cleaned; out of people's words they are taken."""
 
 
 def tame(text: str) -> str:
@@ -101,20 +108,65 @@ def _paragraphs(text: str) -> str:
     return "".join(f"<p>{escape(block)}</p>".replace("\n", "<br>") for block in blocks)
 
 
-def rendered(text: str, heading_base: int | None = None) -> Markup:
+def _spell_mentions(tokens: Sequence[Token], shown: Sequence[str]) -> None:
+    """Put marks in the place of mentions that are to be shown as such, and plain words in the place of all others."""
+    for token in tokens:
+        if token.type == "inline":
+            token.children = list(_without_key_links(token.children or [], shown))
+
+
+def _without_key_links(tokens: Sequence[Token], shown: Sequence[str]) -> Iterator[Token]:
+    """Give a line's parts, where no link leads to a key: it is a mention's mark, or only its words."""
+    inside = False
+    for token in tokens:
+        if token.type == "link_open" and (href := str(token.attrGet("href") or "")).startswith("did:"):
+            inside = True
+            mark = href in shown
+            if mark:
+                yield Token("text", "", 0, content=_OPEN + str(shown.index(href)) + _CLOSE)
+            continue
+        if inside and token.type == "link_close":
+            inside = False
+            continue
+        if not (inside and mark):
+            yield token
+
+
+def _linked(html: str, people: Sequence["Mentioned"]) -> str:
+    """Put links to people in the place of their marks; what they are made of is ours, and escaped."""
+
+    def link(match: re.Match[str]) -> str:
+        one = people[int(match[1])]
+        return f'<a class="mention" href="{escape(one.url)}" dir="auto">@{escape(one.name)}</a>'
+
+    return re.sub(f"{_OPEN}([0-9]{{1,3}}){_CLOSE}", link, html)
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """Somebody whose mention is shown as one: their did:key, their name as it is now, and where they are found."""
+
+    did: str
+    name: str
+    url: str
+
+
+def rendered(text: str, heading_base: int | None = None, people: tuple[Mentioned, ...] = ()) -> Markup:
     """Return people's Markdown as safe HTML.
 
     Posts have no headings of their own (None): a heading is shown as strong words, so that the page's
     outline stays whole. A space's page passes the level that its first heading gets, and later ones follow
-    without gaps. Paragraphs, list items and cells each take the direction of their own first letter.
+    without gaps. Paragraphs, list items and cells each take the direction of their own first letter. A mention leads
+    to one of `people`; of anybody else it is only the words that were typed.
     """
-    text = tame(text)
+    text = _MARKS_OF_OURS.sub("", tame(text))
     if len(text) > MAX_MARKDOWN_CHARS or len(MARKS.findall(text)) > MAX_MARKS:
-        return Markup(_clean(_paragraphs(text)))  # noqa: S704 - escaped, then cleaned
+        return Markup(_clean(_paragraphs(without_links(text))))  # noqa: S704 - escaped, then cleaned
     tokens = READER.parse(text)
     _set_headings(tokens, heading_base)
+    _spell_mentions(tokens, [one.did for one in people])
     html = READER.renderer.render(list(_strengthen(tokens)), READER.options, {})
-    return Markup(_clean(html))  # noqa: S704 - what the cleaner returns is safe
+    return Markup(_linked(_clean(html), people))  # noqa: S704 - what the cleaner returns is safe, and our links are
 
 
 def _spoken(tokens: Sequence[Token]) -> Iterator[str]:

@@ -60,7 +60,15 @@ def operation(
 
 def table() -> Mapping[str, Operation]:
     """Return every operation by name."""
-    from ui import api_data, api_devices, api_law, api_posts, api_spaces, api_upkeep  # noqa: F401 - importing them fills the table
+    from ui import (  # noqa: F401 - importing them fills the table
+        api_data,
+        api_devices,
+        api_law,
+        api_posts,
+        api_profiles,
+        api_spaces,
+        api_upkeep,
+    )
 
     return _TABLE
 

@@ -1,8 +1,8 @@
-"""Shared documents: a person's profile and a space's page, edited by many hands.
+"""Shared documents: a space's page, edited by many hands.
 
-An edit carries one Automerge change; the document is the fold of its admissible edits. A profile is edited only by
-its own person, on any of their devices; the page by every member. A document's id says which it is, so no change has
-to create it, and two people who begin at once begin the same one.
+An edit carries one Automerge change; the document is the fold of its admissible edits. The page is edited by every
+member. A document's id says which it is, so no change has to create it, and two people who begin at once begin the
+same one. Profiles were documents once (`profile_id`); what they said is said as fields now.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,12 +13,10 @@ from typing import Any, ClassVar, NamedTuple
 from crdt.change import EDIT
 from crdt.document import Document
 from identity.errors import Malformed
-from node.domain.area import Fact, register, require, well_formed
+from node.domain.area import Fact, register, well_formed
 
 DOCUMENT_ID_BYTES = 32
 MAX_EDIT_BYTES = 200 * 1024
-MAX_NAME_CHARS = 60
-PROFILE_FIELDS = ("name", "pronouns", "about", "contact")
 PAGE_TEXTS = ("body",)
 
 
@@ -38,11 +36,10 @@ class EditDocument:
 
 
 class DocumentRow(NamedTuple):
-    """The row of a document. `owner` is the person of a profile, empty for a page; `number` the latest edit's."""
+    """The row of a document; `number` is the latest edit's."""
 
     space: int
     id: bytes
-    owner: bytes
     title: str
     body: str
     number: int
@@ -51,7 +48,7 @@ class DocumentRow(NamedTuple):
 
 
 def profile_id(person: bytes) -> bytes:
-    """Return the id of a person's profile."""
+    """Return the id that a person's profile had while profiles were documents."""
     return blake2b(person, person=b"commons/profile", digest_size=DOCUMENT_ID_BYTES).digest()
 
 
@@ -66,7 +63,7 @@ def blank(document: bytes, actor: bytes | None = None) -> Document:
 
 
 def may_edit(fact: Fact) -> bool:
-    """Everybody edits the page; a profile only its own person."""
+    """Everybody edits the page; what a profile once was, only its own person."""
     return fact.command.document in (page_id(), profile_id(fact.person))
 
 
@@ -93,8 +90,10 @@ def fold_edits(document: Document, facts: Iterable[Fact]) -> dict[bytes, Fact]:
 
 
 def fold_document(facts: Sequence[Fact]) -> DocumentRow | None:
-    """Fold all edits of a document into its row; None while none is admissible."""
+    """Fold all edits of a page into its row; None while none is admissible."""
     edits = [fact for fact in facts if isinstance(fact.command, EditDocument)]
+    if not edits or edits[0].command.document != page_id():
+        return None
     document = blank(edits[0].command.document)
     brought = fold_edits(document, edits)
     return row_of(document, edits[0].command.document, list(brought.values()))
@@ -105,22 +104,8 @@ def row_of(document: Document, id_: bytes, facts: Sequence[Fact]) -> DocumentRow
     if not facts:
         return None
     last = max(facts, key=lambda fact: (fact.depth, fact.id))
-    fields = document.read()
-    is_page = id_ == page_id()
-    title = str(fields.get("title" if is_page else "name") or "")
-    body = document.text("body") if is_page else str(fields.get("about") or "")
-    return DocumentRow(
-        last.space, id_, b"" if is_page else last.person, title, body, last.number, len(facts), last.time
-    )
-
-
-def allow_profile(fields: dict[str, str]) -> None:
-    """A profile has a name of one line."""
-    name = fields.get("name", "")
-    require(name.strip(), "Please say what people may call you.")
-    require(len(name) <= MAX_NAME_CHARS, f"A name can hold {MAX_NAME_CHARS} characters; this has {len(name)}.")
-    require("\n" not in name, "A name is one line.")
-    require(set(fields) <= set(PROFILE_FIELDS), "A profile has no such field.")
+    title = str(document.read().get("title") or "")
+    return DocumentRow(last.space, id_, title, document.text("body"), last.number, len(facts), last.time)
 
 
 def _document(command: Any) -> bytes | None:

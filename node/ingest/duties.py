@@ -9,6 +9,7 @@ from identity.errors import CommonsError
 from identity.keys import short
 from node.ingest.deciding import do_duties, next_duty_ms
 from node.ingest.keys import hand_keys, renew_keys
+from node.ingest.profiles import renew_fields
 from node.ingest.road import Road
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class Duties:
         self._changed.set()
 
     async def _do(self, id_: bytes) -> None:
-        """Do an office's duties, and keep a space's secrets with those who belong."""
+        """Do an office's duties, and keep a space's secrets and one's own profile with those who may read them."""
         async with self._lock:  # one after another, or a thing would be done twice
             if self._road.spaces[id_].state != "member":
                 return
@@ -50,6 +51,7 @@ class Duties:
                 if await renew_keys(self._road, self._road.spaces[id_]):
                     await self._rotated()
                 await hand_keys(self._road, self._road.spaces[id_])
+                await renew_fields(self._road, self._road.spaces[id_])
             except CommonsError as error:
                 logger.warning("a duty waits space=%s error=%s", short(id_), error)
 

@@ -24,6 +24,7 @@ async def fold(database: Database, work: Intake) -> None:
         row = _row(facts)
         if row is None:
             work.space.dangling.add(subject)
+            plan.gone.append(subject)
             continue
         work.space.dangling.discard(subject)
         (plan.replaced if touched else plan.fresh).append(row)
@@ -32,12 +33,14 @@ async def fold(database: Database, work: Intake) -> None:
 
 
 def _row(facts: Sequence[Fact]) -> Any:
-    """Fold a subject into its row; None while there is none, or no kind of what is said is known here."""
-    for fact in facts:
-        kind = kind_of(fact.command.kind)
-        if kind is not None:
-            return kind.fold(facts) if kind.fold else None
-    return None
+    """Fold a subject into its row; None while there is none, or no kind of what is said is known here.
+
+    Anybody may say something of another area about it: what a subject is, is for the fold to tell that knows its id.
+    """
+    kinds = (kind_of(fact.command.kind) for fact in facts)
+    folds = dict.fromkeys(kind.fold for kind in kinds if kind is not None and kind.fold is not None)
+    rows = (fold(facts) for fold in folds)
+    return next((row for row in rows if row is not None), None)
 
 
 async def _all_facts(database: Database, space: Space, subject: bytes, fresh: Sequence[Fact]) -> list[Fact]:

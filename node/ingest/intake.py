@@ -220,7 +220,7 @@ class Intake:
         author = change.header.author
         known = self._known.get(author)
         if known is None:
-            known = self._known[author] = (self.space.index.logs[author], self.space.law.person_of(author) or author)
+            known = self._known[author] = (self.space.index.logs[author], self.space.law.owner_of(author) or author)
         log, person = known
         place = (change.id, entry.number, entry.depth, change.header.time, self.space.index.no, log)
         return _new(Fact, (*place, author, person, command))

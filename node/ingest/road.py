@@ -185,7 +185,7 @@ class Road:
         if klass > LAW and space.law.person_of(self.device.public) is None:
             raise Refused("You can write here once this device has been let in.")
         log = space.history.logs.get(self.device.public)
-        secret = space.secrets.knock() if isinstance(command, JoinSpace) else space.secret_for(klass)
+        secret = space.secrets.knock() if isinstance(command, JoinSpace) else space.sealing(command)
         header = Header(
             b"" if isinstance(command, FoundSpace) else space.id,
             self.device.public,

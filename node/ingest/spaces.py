@@ -13,7 +13,7 @@ from crdt.history import Accepted, History, Parent
 from identity.errors import CommonsError, Malformed
 from identity.sealed import SECRET_BYTES, name_of, open_with, seal_to
 from node.domain import registry
-from node.domain.area import Fact, read_command
+from node.domain.area import Fact, read_command, require
 from node.domain.law.fold import Law, LawChange
 from node.domain.law.membership import HandKeys, RotateKeys
 from node.store.log import SpaceIndex, Stored
@@ -191,6 +191,18 @@ class Space:
         """Return the secret that a new change of a class is sealed with."""
         return self.secrets.present.get("law" if klass in (LAW, BINDING) else "talk")
 
+    def sealing(self, command: Any) -> bytes | None:
+        """Return the secret that a command of a member is sealed with; None for one that is said in public.
+
+        Raises:
+            Refused: if this device lacks the secret: without one it would be public.
+        """
+        if getattr(command, "is_public", False):
+            return None
+        secret = self.secret_for(command.klass)
+        require(secret is not None, "This device was not given the keys of this space yet.")
+        return secret
+
     def open(self, change: Change, encoded: bytes | None = None) -> "Opened":
         """Open a body as far as this node can; `encoded` is the change's header where it is at hand."""
         epoch = change.header.epoch
@@ -219,7 +231,7 @@ class Space:
         """Return a command as a fact about its subject."""
         header = entry.change.header
         author = header.author
-        person = self.law.person_of(author) or author
+        person = self.law.owner_of(author) or author
         log = self.index.logs[author]
         return Fact(
             entry.change.id, entry.number, entry.depth, header.time, self.index.no, log, author, person, command

@@ -3,17 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crdt.change import BINDING, Change
+from crdt.change import BINDING
 from crdt.chunk import decode_header
 from crdt.document import Document
 from identity.errors import Refused
 from node.domain.area import Fact, require
-from node.domain.documents import EditDocument, allow_profile, blank, fold_edits, page_id, profile_id
+from node.domain.consents import MENTION, holds
+from node.domain.documents import EditDocument, blank, fold_edits, page_id
+from node.domain.mentions import with_mentions
 from node.domain.posts import EditPost, RetractPost, Version, WritePost, allow_text, versions
 from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.store import log as store_log
-from node.store import queries, readmodel
+from node.store import people, queries, readmodel
 from node.store.queries import PostLine
 
 
@@ -25,6 +27,8 @@ async def post_command(road: Road, space: Space, text: str, parent: bytes | None
     """
     allow_text(text)
     require(space.state == "member", "You can write here once you have been let in.")
+    text = await naming(road, space, text)
+    allow_text(text)
     if parent is None:
         return WritePost(text, None, None, [])
     answered = await need_post(road, parent)
@@ -38,8 +42,22 @@ async def edit_command(road: Road, post: bytes, text: str) -> EditPost:
     require(road.is_me(line.person), "Only its author can edit a post.")
     require(not line.retracted, "This post was taken back.")
     allow_text(text)
+    space = next(space for space in road.spaces.values() if line.log in space.index.authors)
+    text = await naming(road, space, text)
     require(text != line.text, "The text is the same as before.")
+    allow_text(text)
     return EditPost(post, text)
+
+
+async def naming(road: Road, space: Space, text: str) -> str:
+    """Return a text with a mention for each `@name` of a member who lets this person mention them."""
+    if "@" not in text:
+        return text
+    members = space.law.members()
+    said = await road.database.read(lambda db: people.consents_to(db, space.index.no, MENTION))
+    named = await road.database.read(lambda db: queries.names(db, space.index.no))
+    may = {person for person in members if person == road.me or holds(said.get(person, {}), MENTION, road.me)}
+    return with_mentions(text, {person: name for person, name in named.items() if person in members}, may)
 
 
 async def retract_command(road: Road, space: Space, post: bytes) -> RetractPost:
@@ -91,15 +109,6 @@ async def open_document(road: Road, space: Space, id_: bytes) -> tuple[Document,
     """Return a shared document as this device would edit it, and which change brought which of its edits."""
     document = blank(id_, road.device.public)
     return document, fold_edits(document, await facts_about(road, space, id_))
-
-
-async def edit_profile(road: Road, space: Space, fields: Mapping[str, str | None]) -> Change | None:
-    """Change one's own profile in a space; None if nothing differs."""
-    allow_profile({key: value or "" for key, value in fields.items()})
-    id_ = profile_id(road.me)
-    document, _ = await open_document(road, space, id_)
-    edit = document.put_fields(dict(fields))
-    return await road.submit(space, EditDocument(id_, edit)) if edit else None
 
 
 async def edit_page(road: Road, space: Space, title: str, body: str, seen: Sequence[bytes] = ()) -> int:

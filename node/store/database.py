@@ -16,7 +16,7 @@ import aiosqlite
 from identity.errors import StoreError
 from node.store.migrations import migrate
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 FILE_NAME = "commons.db"
 LOCK_NAME = "lock"
 KEY_FILES = ("keys.json", "keys.backup")

@@ -33,7 +33,16 @@ def search_pages(connection: sqlite3.Connection) -> None:
     connection.execute(f"INSERT INTO page_search(title, body, space, id) {pages}")
 
 
-STEPS: Mapping[int, Step] = {1: order_by_date, 2: search_pages}
+def move_profiles(connection: sqlite3.Connection) -> None:
+    """Leave only pages among the documents: profiles are fields now, and have tables of their own."""
+    if not _has_table(connection, "document"):
+        return
+    connection.execute("DROP INDEX IF EXISTS document_owner")
+    connection.execute("DELETE FROM document WHERE owner != x''")
+    connection.execute("ALTER TABLE document DROP COLUMN owner")
+
+
+STEPS: Mapping[int, Step] = {1: order_by_date, 2: search_pages, 3: move_profiles}
 """What leads from each earlier schema to the one after it."""
 
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 
 from crdt.change import Change
 from crdt.history import Accepted, Log
+from node.domain.consents import ConsentRow
 from node.domain.documents import DocumentRow
 from node.domain.posts import Post
+from node.domain.profiles import FieldRow
 from node.store import log, readmodel
 from node.store.pending import settle_pending
 
@@ -26,7 +28,8 @@ class Plan:
     erased: list[tuple[Change, int, Change]] = field(default_factory=list)
     about: list[tuple[bytes, int]] = field(default_factory=list)
     fresh: list[Post] = field(default_factory=list)
-    replaced: list[Post | DocumentRow] = field(default_factory=list)
+    replaced: list[Post | DocumentRow | FieldRow | ConsentRow] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
     unread: list[tuple[int, int]] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
@@ -63,6 +66,10 @@ class Plan:
         if self.replaced:
             readmodel.replace_posts(connection, [row for row in self.replaced if isinstance(row, Post)])
             readmodel.replace_documents(connection, [row for row in self.replaced if isinstance(row, DocumentRow)])
+            readmodel.replace_fields(connection, [row for row in self.replaced if isinstance(row, FieldRow)])
+            readmodel.replace_consents(connection, [row for row in self.replaced if isinstance(row, ConsentRow)])
+        if self.gone:
+            readmodel.remove_subjects(connection, space, self.gone)
         if self.unread:
             connection.executemany("INSERT OR IGNORE INTO unread VALUES(?, ?)", self.unread)
         if self.read:

@@ -8,17 +8,17 @@ _POST = (
     "SELECT change.id, post.number, post.time, log.person, log.author, post.text, thread, parent, post.media, edited,"
     " versions, retracted, published, address, change.seq, post.log,"
     " (SELECT count(*) FROM post reply WHERE reply.thread = change.id),"
-    " (SELECT title FROM document INDEXED BY document_owner"
-    " WHERE document.space = post.space AND document.owner = log.person)"
+    " (SELECT value FROM profile"
+    " WHERE profile.space = post.space AND profile.person = log.person AND profile.field = 'name')"
     " FROM post JOIN change USING (number) JOIN log ON log.no = post.log"
 )
 _CHANGE = (
-    "SELECT change.number, change.id, log.author, log.person, document.title, change.seq, change.time, class,"
+    "SELECT change.number, change.id, log.author, log.person, profile.value, change.seq, change.time, class,"
     " reason, change.body IS NULL"
 )
 _BY_WHOM = (  # joined in this order: change by change, not log by log
     "CROSS JOIN log ON log.no = change.log"
-    " LEFT JOIN document INDEXED BY document_owner ON document.space = log.space AND document.owner = log.person"
+    " LEFT JOIN profile ON profile.space = log.space AND profile.person = log.person AND profile.field = 'name'"
 )
 _SHOWN = (  # the date of what was imported goes with its words: without answers there is nothing left to show
     "(retracted = 0 OR source IS NULL OR EXISTS(SELECT 1 FROM post reply WHERE reply.thread = change.id))"
@@ -225,8 +225,11 @@ def _matching(words: str) -> str:
 def people(connection: sqlite3.Connection, space: int) -> list[PersonLine]:
     """Return everybody who has a log in a space, by name."""
     sql = (
-        "SELECT log.person, coalesce(title, ''), coalesce(body, ''), count(post.number), max(post.dated) FROM log"
-        " LEFT JOIN document ON document.space = log.space AND document.owner = log.person"
+        "SELECT log.person, coalesce(name.value, ''), coalesce(about.value, ''), count(post.number), max(post.dated)"
+        " FROM log LEFT JOIN profile name"
+        " ON name.space = log.space AND name.person = log.person AND name.field = 'name'"
+        " LEFT JOIN profile about"
+        " ON about.space = log.space AND about.person = log.person AND about.field = 'about'"
         " LEFT JOIN post ON post.log = log.no AND retracted = 0"
         " WHERE log.space = ? AND log.person IS NOT NULL GROUP BY log.person ORDER BY 2 COLLATE NOCASE, 1"
     )
@@ -235,7 +238,7 @@ def people(connection: sqlite3.Connection, space: int) -> list[PersonLine]:
 
 def names(connection: sqlite3.Connection, space: int) -> dict[bytes, str]:
     """Return the names that people gave themselves in a space."""
-    rows = connection.execute("SELECT owner, title FROM document WHERE space = ? AND owner != x''", (space,))
+    rows = connection.execute("SELECT person, value FROM profile WHERE space = ? AND field = 'name'", (space,))
     return dict(rows.fetchall())
 
 
@@ -293,7 +296,7 @@ def keep_reach(connection: sqlite3.Connection, rows: Sequence[tuple[int, bytes, 
 
 def purpose(connection: sqlite3.Connection, space: int) -> str:
     """Return the one sentence that says what a space is for: the title of its page."""
-    row = connection.execute("SELECT title FROM document WHERE space = ? AND owner = x''", (space,)).fetchone()
+    row = connection.execute("SELECT title FROM document WHERE space = ?", (space,)).fetchone()
     return row[0] if row else ""
 
 

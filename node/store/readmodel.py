@@ -12,8 +12,10 @@ from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Any
 
+from node.domain.consents import ConsentRow
 from node.domain.documents import DocumentRow
 from node.domain.posts import Post, unpack_media
+from node.domain.profiles import FieldRow
 from node.store.bulk import insert_many
 
 _TABLES = """
@@ -28,9 +30,17 @@ CREATE INDEX IF NOT EXISTS post_media ON post(space) WHERE media IS NOT NULL;
 CREATE INDEX IF NOT EXISTS post_log ON post(log, dated);
 CREATE INDEX IF NOT EXISTS post_brought ON post(space, time) WHERE published IS NOT NULL;
 CREATE TABLE IF NOT EXISTS document(
-  space INTEGER, id BLOB, owner BLOB, title TEXT, body TEXT, number INTEGER, edits INTEGER, time INTEGER,
+  space INTEGER, id BLOB, title TEXT, body TEXT, number INTEGER, edits INTEGER, time INTEGER,
   PRIMARY KEY(space, id)) WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS document_owner ON document(space, owner);
+CREATE TABLE IF NOT EXISTS profile(
+  space INTEGER, person BLOB, field TEXT, id BLOB, audience TEXT, label TEXT, value TEXT, sealed BLOB, said BLOB,
+  time INTEGER, PRIMARY KEY(space, person, field)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS profile_id ON profile(space, id);
+CREATE TABLE IF NOT EXISTS consent(
+  space INTEGER, id BLOB, person BLOB, use TEXT, by BLOB, version INTEGER, given INTEGER, asked INTEGER, time INTEGER,
+  PRIMARY KEY(space, id)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS consent_person ON consent(space, person, use);
+CREATE INDEX IF NOT EXISTS consent_by ON consent(space, by);
 """
 _SEARCHES = {
     "search": """CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5(
@@ -41,8 +51,11 @@ _SEARCHES = {
 _SEARCH_NAMES = {"search": "the search of posts", "page_search": "the search of pages"}
 _DROP = """
 DROP TABLE IF EXISTS search; DROP TABLE IF EXISTS page_search; DROP TABLE IF EXISTS post;
-DROP TABLE IF EXISTS document; DELETE FROM about;
+DROP TABLE IF EXISTS document; DROP TABLE IF EXISTS profile; DROP TABLE IF EXISTS consent; DELETE FROM about;
 """
+_BY_ID = ("document", "profile", "consent")
+"""The tables of what is known by an id that no change has."""
+
 _POST_COLUMNS = Post._fields
 _MANY = 32
 FIND_RANGE = "INSERT INTO search(rowid, text) SELECT number, text FROM post WHERE number BETWEEN ? AND ?"
@@ -65,7 +78,7 @@ def forget_space(connection: sqlite3.Connection, space: int) -> None:
     """Throw the rows of one space away, also those that were altered so that they name another one."""
     numbers = "SELECT number FROM change WHERE log IN (SELECT no FROM log WHERE space = ?1)"
     connection.execute(f"DELETE FROM post WHERE space = ?1 OR number IN ({numbers})", (space,))
-    for table in ("document", "about"):
+    for table in (*_BY_ID, "about"):
         connection.execute(f"DELETE FROM {table} WHERE space = ?", (space,))
     _renew_searches(connection)
 
@@ -76,8 +89,7 @@ def _renew_searches(connection: sqlite3.Connection) -> None:
         connection.execute(f"DROP TABLE IF EXISTS {table}")
         connection.execute(sql)
     connection.execute("INSERT INTO search(search) VALUES('rebuild')")
-    pages = "SELECT title, body, space, id FROM document WHERE owner = x''"
-    connection.execute(f"INSERT INTO page_search(title, body, space, id) {pages}")
+    connection.execute("INSERT INTO page_search(title, body, space, id) SELECT title, body, space, id FROM document")
 
 
 def add_posts(connection: sqlite3.Connection, rows: Sequence[Post]) -> None:
@@ -130,11 +142,29 @@ def forget_words(connection: sqlite3.Connection) -> None:
 
 
 def replace_documents(connection: sqlite3.Connection, rows: Sequence[DocumentRow]) -> None:
-    """Put documents in place of what was there; the words of pages are searchable, people are found by name."""
+    """Put documents in place of what was there; the words of pages are searchable."""
     insert_many(connection, "document", DocumentRow._fields, rows, "INSERT OR REPLACE")
-    pages = [(row.title, row.body, row.space, row.id) for row in rows if not row.owner]
+    pages = [(row.title, row.body, row.space, row.id) for row in rows]
     connection.executemany("DELETE FROM page_search WHERE space = ? AND id = ?", [page[2:] for page in pages])
     insert_many(connection, "page_search", ("title", "body", "space", "id"), pages)
+
+
+def replace_fields(connection: sqlite3.Connection, rows: Sequence[FieldRow]) -> None:
+    """Put fields of profiles in place of what was there."""
+    insert_many(connection, "profile", FieldRow._fields, rows, "INSERT OR REPLACE")
+
+
+def replace_consents(connection: sqlite3.Connection, rows: Sequence[ConsentRow]) -> None:
+    """Put consents in place of what was there."""
+    insert_many(connection, "consent", ConsentRow._fields, rows, "INSERT OR REPLACE")
+
+
+def remove_subjects(connection: sqlite3.Connection, space: int, subjects: Iterable[bytes]) -> None:
+    """Take away the rows of what nothing that counts is said about any more."""
+    ids = [(space, subject) for subject in subjects]
+    for table in _BY_ID:
+        connection.executemany(f"DELETE FROM {table} WHERE space = ? AND id = ?", ids)
+    connection.executemany("DELETE FROM page_search WHERE space = ? AND id = ?", ids)
 
 
 def write_about(connection: sqlite3.Connection, space: int, about: Iterable[tuple[bytes, int]]) -> None:
@@ -150,11 +180,12 @@ def numbers_about(connection: sqlite3.Connection, space: int, subject: bytes) ->
 
 
 def dangling_subjects(connection: sqlite3.Connection, space: int) -> set[bytes]:
-    """Return what something was said about that has not come itself; documents need not come."""
+    """Return what something was said about that has not come itself; what has an id of its own need not come."""
+    known = (f"NOT EXISTS(SELECT 1 FROM {table} WHERE {table}.space = ?1 AND {table}.id = subject)" for table in _BY_ID)
     rows = connection.execute(
         "SELECT DISTINCT subject FROM about WHERE space = ?1 AND NOT EXISTS("
         "SELECT 1 FROM change WHERE substr(id, 1, 8) = substr(subject, 1, 8) AND id = subject)"
-        " AND NOT EXISTS(SELECT 1 FROM document WHERE document.space = ?1 AND document.id = subject)",
+        f" AND {' AND '.join(known)}",
         (space,),
     )
     return {row[0] for row in rows}
@@ -165,14 +196,21 @@ _SHOWN_POSTS = (
     " address, source FROM post JOIN change USING (number) JOIN log ON log.no = post.log"
     " WHERE post.space = ? ORDER BY change.id"
 )
-_SHOWN_DOCUMENTS = "SELECT id, owner, title, body, edits, time FROM document WHERE space = ? ORDER BY id"
+_SHOWN_DOCUMENTS = "SELECT id, title, body, edits, time FROM document WHERE space = ? ORDER BY id"
+_SHOWN_FIELDS = (
+    "SELECT person, field, id, audience, label, value, sealed, said, time FROM profile"
+    " WHERE space = ? ORDER BY person, field"
+)
+_SHOWN_CONSENTS = "SELECT id, person, use, by, version, given, asked, time FROM consent WHERE space = ? ORDER BY id"
 _ABOUT = (  # what an erased body was about is not known any more once the rows were made anew
     "SELECT subject, number FROM about JOIN change USING (number) WHERE space = ? AND change.body IS NOT NULL"
     " ORDER BY subject, number"
 )
 _PARTS = {
     "posts": (_SHOWN_POSTS, "SELECT number, log FROM post WHERE space = ? ORDER BY number"),
-    "profiles and pages": (_SHOWN_DOCUMENTS, "SELECT id, number FROM document WHERE space = ? ORDER BY id"),
+    "pages": (_SHOWN_DOCUMENTS, "SELECT id, number FROM document WHERE space = ? ORDER BY id"),
+    "profiles": (_SHOWN_FIELDS,),
+    "consents": (_SHOWN_CONSENTS,),
     "what is about what": (_ABOUT,),
     _SEARCH_NAMES["page_search"]: ("SELECT id, title, body FROM page_search WHERE space = ? ORDER BY id",),
 }
@@ -180,7 +218,7 @@ _PARTS = {
 
 def rows_digest(connection: sqlite3.Connection, space: int) -> bytes:
     """Return a digest of every row, free of this database's own numbers."""
-    return _digest(connection, space, (_SHOWN_POSTS, _SHOWN_DOCUMENTS))
+    return _digest(connection, space, (_SHOWN_POSTS, _SHOWN_DOCUMENTS, _SHOWN_FIELDS, _SHOWN_CONSENTS))
 
 
 def parts_digests(connection: sqlite3.Connection, space: int) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from hashlib import blake2b
 import nacl.exceptions
 from nacl.secret import SecretBox
 
-from identity.errors import StoreError
+from identity.errors import Malformed, StoreError
 from identity.keys import SigningKey
 
 
@@ -40,6 +40,13 @@ class Vault:
         """Open what was sealed to this device, or to one that it replaced; None if it was sealed to another."""
         key = self._keys.get(reader)
         return key.open_sealed(sealed) if key is not None else None
+
+    def open_box(self, box: bytes) -> bytes | None:
+        """Open what was sealed to this device, or to one that it replaced, without saying so; None if it was not."""
+        for key in self._keys.values():
+            with contextlib.suppress(Malformed):
+                return key.open_sealed(box)
+        return None
 
     def next_number(self) -> int:
         """Return a number for one more secret."""

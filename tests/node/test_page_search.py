@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from node.config import Config
+from node.ingest.profiles import edit_profile
 from node.ingest.spaces import Space
-from node.ingest.writing import edit_page, edit_profile
+from node.ingest.writing import edit_page
 from node.runtime import Node
 from node.store import queries, readmodel
 from node.upkeep import rebuild_space

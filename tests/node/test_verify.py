@@ -11,6 +11,7 @@ from crdt.change import TALK, Header, encode_body, make
 from node.config import Config
 from node.domain.area import wire_fields
 from node.domain.posts import WritePost
+from node.ingest.consents import answer
 from node.ingest.spaces import Space
 from node.ingest.writing import edit_command, edit_page
 from node.runtime import Node
@@ -37,6 +38,7 @@ async def space(node: Node) -> Space:
     await node.road.submit(space, WritePost("I bring a washer", first, first, []))
     await node.road.submit(space, await edit_command(node.road, first, "The pump has stopped again"))
     await edit_page(node.road, space, "Beds and water", "The key hangs on the nail.")
+    await answer(node.road, space, "mention", b"", given=False)
     await node.road.submit(other, WritePost("A book about pumps", None, None, []))
     return space
 
@@ -49,8 +51,9 @@ ALTERED = {
     "a post's place": ("UPDATE post SET thread = NULL, parent = NULL", "posts"),
     "a post's number": ("UPDATE post SET number = 9999 WHERE number = (SELECT min(number) FROM post)", "posts"),
     "a post gone": ("DELETE FROM post WHERE number = (SELECT min(number) FROM post)", "posts"),
-    "a name": ("UPDATE document SET title = 'Eve' WHERE owner != x'' AND space = 1", "profiles and pages"),
-    "a page": ("UPDATE document SET body = 'The key is with Eve' WHERE owner = x''", "profiles and pages"),
+    "a name": ("UPDATE profile SET value = 'Eve' WHERE space = 1", "profiles"),
+    "a page": ("UPDATE document SET body = 'The key is with Eve'", "pages"),
+    "a consent": ("UPDATE consent SET given = 1 WHERE space = 1", "consents"),
     "a mention": ("UPDATE about SET subject = zeroblob(32) WHERE space = 1", "what is about what"),
     "a mention gone": ("DELETE FROM about WHERE space = 1", "what is about what"),
     "a found page": ("UPDATE page_search SET body = 'Eve' WHERE space = 1", "the search of pages"),

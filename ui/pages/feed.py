@@ -7,6 +7,7 @@ from aiohttp import web
 
 from identity.errors import CommonsError, Refused
 from node.domain.media import ending_of
+from node.domain.mentions import without_links
 from node.domain.posts import WritePost
 from node.ingest import writing
 from node.store import blobs, queries
@@ -70,7 +71,7 @@ async def undo(visit: Visit) -> web.Response:
     if body is None:
         words = visit.gettext("It was too late to undo: the post is signed. You can retract it instead.")
         return visit.go(visit.url(), words)
-    text, thread, parent = body[1], body[2], body[3]
+    text, thread, parent = without_links(body[1]), body[2], body[3]
     place = place_of(WritePost(text, thread, parent, []), feed_place(visit.here))
     visit.pages.hub.taken_back(int(number), place)
     visit.pages.flash(visit.session).returned = (place, text)

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from identity.errors import Refused
 from identity.keys import to_did
+from node.domain.consents import CHARTER, SetConsent
 from node.domain.documents import EditDocument, page_id
 from node.domain.law.membership import AdmitMember
 from node.ingest.spaces import Opened, Space
@@ -48,6 +49,9 @@ def summaries(visit: Visit) -> dict[str, str]:
         "post.edit": _("edited a post"),
         "post.retract": _("took a post back"),
         "doc.edit": _("changed a document"),
+        "profile.set": _("changed their profile"),
+        "profile.seal": _("sealed a part of their profile anew"),
+        "consent.ask": _("asked for a consent"),
     }
 
 
@@ -158,11 +162,19 @@ def _summary(visit: Visit, opened: Opened, names: Mapping[bytes, str]) -> str:
     if isinstance(command, EditDocument):
         is_page = command.document == page_id()
         return visit.gettext("changed the page") if is_page else visit.gettext("changed their profile")
+    if isinstance(command, SetConsent):
+        return _consented(visit, command)
     if isinstance(command, AdmitMember) and (let_in := _let_in(visit.here, command.join)):
         return visit.gettext("let %(name)s in") % {"name": visit.person(let_in, names).name}
     if command.kind == "post.write" and command.thread is not None:
         return visit.gettext("answered a post")
     return summaries(visit).get(str(command.kind), str(command.kind))
+
+
+def _consented(visit: Visit, command: SetConsent) -> str:
+    if command.use == CHARTER:
+        return visit.gettext("agreed to the rules")
+    return visit.gettext("gave a consent") if command.given else visit.gettext("withdrew a consent")
 
 
 def _let_in(space: Space, knock: bytes) -> bytes | None:

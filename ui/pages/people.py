@@ -8,9 +8,8 @@ from aiohttp import web
 from identity.errors import CommonsError
 from identity.keys import from_did, to_did
 from identity.phrase import write_phrase
-from node.domain.documents import profile_id
 from node.domain.law.fold import Grant
-from node.ingest import writing
+from node.ingest.profiles import fields_of
 from node.ingest.spaces import Space
 from node.store import queries
 from node.store.queries import PostLine
@@ -122,9 +121,8 @@ def _posts_view(
 
 
 async def profile_fields(visit: Visit, key: bytes) -> dict[str, str]:
-    """Return what a person says about themselves in this space."""
-    document, _ = await writing.open_document(visit.node.road, visit.here, profile_id(key))
-    return document.read()
+    """Return what a person says about themselves in this space, as far as it is meant for the reader."""
+    return {field.name: field.value for field in await fields_of(visit.node.road, visit.here, key)}
 
 
 def spoken(key: bytes) -> tuple[str, ...]:

@@ -10,12 +10,14 @@ from markupsafe import Markup
 from identity.errors import CommonsError
 from identity.keys import to_did
 from node.domain.area import read_command
+from node.domain.mentions import mentions
 from node.domain.posts import WritePost, unpack_media
+from node.ingest.consents import may_mention
 from node.ingest.spaces import Space
 from node.store.pending import PendingRow
 from node.store.queries import PostLine, posts_by_number
 from ui.live import thread_place
-from ui.markup import rendered, tame
+from ui.markup import Mentioned, rendered, tame
 from ui.pages.reading import Place
 from ui.pages.visit import Visit, clean_name, sentence
 from ui.views import ArrivingView, ComposerView, FormView, ImportedFrom, MediaView, PersonRef, PostActions, PostView
@@ -33,9 +35,20 @@ class Waiting:
 
 
 @lru_cache(1024)
-def shown(text: str) -> Markup:
+def shown(text: str, people: tuple[Mentioned, ...] = ()) -> Markup:
     """Return people's Markdown as safe HTML; the texts of the pages looked at last are kept."""
-    return rendered(text)
+    return rendered(text, None, people)
+
+
+def mentioned(visit: Visit, text: str, author: bytes) -> tuple[Mentioned, ...]:
+    """Return who is mentioned in somebody's text, of those who let them: members, as they are called now."""
+    if "](did:key:" not in text or visit.space is None:
+        return ()
+    roster, members = visit.known(), visit.here.law.present()
+    people = dict.fromkeys(one.person for one in mentions(text))
+    told = [one for one in people if may_mention(roster.consents, one, author) and members.is_member(one)]
+    refs = (visit.person(one, roster.names) for one in told)
+    return tuple(Mentioned(ref.key, ref.name, ref.url) for ref in refs)
 
 
 def post_url(visit: Visit, line: PostLine, space: Space | None = None) -> str:
@@ -59,7 +72,7 @@ def post_view(visit: Visit, line: PostLine, read_until: int | None = None, depth
         id=line.id.hex(),
         author=author,
         time_ms=line.dated,
-        text_html=shown(line.text),
+        text_html=shown(line.text, mentioned(visit, line.text, line.person)),
         thread_url=post_url(visit, line),
         reply_count=line.replies,
         depth=depth,
@@ -122,7 +135,7 @@ def waiting_view(visit: Visit, one: Waiting, me: PersonRef) -> PostView:
         id=f"pending-{one.row.no}",
         author=me,
         time_ms=one.row.due - int(visit.node.config.undo_s * 1000),
-        text_html=shown(one.command.text),
+        text_html=shown(one.command.text, mentioned(visit, one.command.text, visit.node.me.person)),
         thread_url="",
         depth=1 if one.command.thread else 0,
         sending="waiting",

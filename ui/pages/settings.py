@@ -11,21 +11,20 @@ from identity.keys import to_did
 from identity.links import spell
 from identity.phrase import write_phrase
 from identity.tickets import Offer
-from node.domain.documents import allow_profile
-from node.ingest import belonging, writing
+from node.domain.profiles import NAME, allow_name
+from node.ingest import belonging, profiles
 from node.ingest.spaces import Space
 from node.store import queries
 from ui.api_upkeep import VERSION
 from ui.locales import languages
 from ui.node_views import DeviceOffer, Safety
 from ui.pages.frame import page
-from ui.pages.people import connected_people, device_view, person_view, profile_fields
+from ui.pages.people import connected_people, device_view, person_view
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
 from ui.templating import qr_drawing
 from ui.views import FormView, PersonRef, PersonView
 
 HERE = "/settings"
-PROFILE = ("name", "pronouns", "about", "contact")
 THEMES = ("", "light", "dark")
 LOCK = f"{HERE}/passphrase#passphrase"
 DEVICE_LINK_MS = 10 * 60 * 1000
@@ -72,6 +71,8 @@ async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = N
     context = {
         "me": await _me(visit),
         "identity": mine,
+        "profile_url": _in_space(visit, "/profile"),
+        "consents_url": _in_space(visit, "/consents"),
         "look": FormView(f"{HERE}/look", look_values),
         "languages": (("", visit.gettext("As this browser is set")), *known),
         "devices_url": f"{HERE}/devices",
@@ -111,24 +112,17 @@ async def _me(visit: Visit) -> PersonView:
 
 
 async def _identity(visit: Visit) -> FormView:
-    values: dict[str, str] = {}
-    if visit.space is not None and visit.space.state == "member":
-        kept = await profile_fields(visit, visit.node.me.person)
-        values = {name: kept.get(name, "") for name in PROFILE}
-    values["name"] = values.get("name") or await visit.node.name()
-    return FormView(f"{HERE}/identity", values)
+    return FormView(f"{HERE}/identity", {NAME: (await _me(visit)).ref.name})
 
 
 async def identity(visit: Visit) -> web.Response:
-    """Change what one is called and says of oneself, in every space."""
-    sent = await visit.form()
-    values = {name: sent.get(name, "").strip() for name in PROFILE}
-    values["name"] = " ".join(values["name"].split())
+    """Change what one is called, in every space."""
+    values = {NAME: " ".join((await visit.form()).get(NAME, "").split())}
     try:
-        allow_profile(values)
-        await visit.node.database.transaction(lambda db: queries.keep_setting(db, "my name", values["name"]))
+        allow_name(values[NAME])
+        await visit.node.database.transaction(lambda db: queries.keep_setting(db, "my name", values[NAME]))
         for space in _spaces(visit):
-            await writing.edit_profile(visit.node.road, space, values)
+            await profiles.edit_profile(visit.node.road, space, values)
     except NOT_DONE as error:
         wrong = FormView(f"{HERE}/identity", values, {"name": sentence(error)})
         return await _show(visit, wrong=wrong, status=status_of(error))

@@ -6,6 +6,7 @@ from typing import Any
 from aiohttp import web
 
 from identity.errors import CommonsError, Refused
+from node.domain.mentions import without_links
 from node.ingest import writing
 from node.store import queries
 from node.store.queries import PostLine
@@ -129,7 +130,7 @@ async def edit(visit: Visit) -> web.Response:
     line = await wanted(visit)
     if not visit.node.road.is_me(line.person) or line.retracted:
         raise Refused(visit.gettext("Only its author can edit a post, and only while it is there."))
-    return await _show_edit(visit, line, line.text)
+    return await _show_edit(visit, line, without_links(line.text))
 
 
 async def _show_edit(visit: Visit, line: PostLine, text: str, error: CommonsError | None = None) -> web.Response:
@@ -189,7 +190,7 @@ async def history(visit: Visit) -> web.Response:
     author = post_view(visit, line).author
     texts = await writing.history_of(visit.node.road, visit.here, line.id)
     steps = [
-        (RevisionView(author, now.time, ""), differences(before.text, now.text), False)
+        (RevisionView(author, now.time, ""), differences(without_links(before.text), without_links(now.text)), False)
         for before, now in pairwise(texts)
     ]
     if texts:

@@ -12,9 +12,11 @@ from aiohttp import web
 from identity import keyring
 from identity.errors import CommonsError, Refused, StoreError
 from identity.keys import to_did
+from node.domain.consents import MENTION
+from node.ingest.consents import Consents
 from node.ingest.spaces import Space
 from node.runtime import Node
-from node.store import queries
+from node.store import people, queries
 from ui.guards import SESSION
 from ui.live import Hub
 from ui.locales import choose_language, translations
@@ -60,10 +62,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """What a space's people call themselves, by person, and the one sentence that says what the space is for."""
+    """What a space's people call themselves, by person, what the space is for in one sentence, who may mention whom."""
 
     names: Mapping[bytes, str]
     description: str
+    consents: Consents
 
 
 class Pages:
@@ -146,17 +149,22 @@ class Pages:
 
     async def roster(self, space: Space) -> Roster:
         """Return the names in a space, kept until somebody changes theirs."""
-        for changed in self.hub.names_changed:
+        for changed in self.hub.people_changed:
             self._rosters.pop(changed, None)
-        self.hub.names_changed.clear()
+        self.hub.people_changed.clear()
         if space.id not in self._rosters:
 
             def read(db: Any) -> Roster:
                 named = {person: clean_name(name) for person, name in queries.names(db, space.index.no).items()}
-                return Roster(named, clean_name(queries.purpose(db, space.index.no), 300))
+                said = people.consents_to(db, space.index.no, MENTION)
+                return Roster(named, clean_name(queries.purpose(db, space.index.no), 300), said)
 
             self._rosters[space.id] = await self.node.database.read(read)
         return self._rosters[space.id]
+
+    def known(self, space: Space) -> Roster:
+        """Return the names in a space as they were read last: every page of a space reads them first."""
+        return self._rosters.get(space.id) or Roster({}, "", {})
 
     async def seen(self, space: Space) -> Seen:
         """Return up to where a space's feed was read."""
@@ -259,6 +267,10 @@ class Visit:
         """Whether this person belongs to the space: who left it still reads what is here."""
         return self.here.state == "member"
 
+    def known(self) -> Roster:
+        """Return the names in this page's space, and who lets whom mention them."""
+        return self.pages.known(self.here)
+
     def gettext(self, words: str) -> str:
         """Return words in the reader's language."""
         return translations(self.language).gettext(words)
@@ -338,6 +350,7 @@ class Book:
                 return visit.go(visit.url("/waiting"))
             if method != "GET" and not visit.may_write:
                 raise Refused("You have left this space: it can be read here, but not changed any more.")
+            await visit.pages.roster(visit.here)
             return await handler(visit)
 
         self.someone(method, "/s/{space}" + path, guarded)

@@ -109,6 +109,11 @@ class Law:
         """Return whom a device acts for, or None while it has no standing."""
         return self.present().person_of(device)
 
+    def owner_of(self, device: bytes) -> bytes | None:
+        """Return whom a device acts for, or acted for while it had standing: whose what it said then is."""
+        person = self.person_of(device)
+        return person or min((grant.person for grant in self.grants.get(device, ())), default=None)
+
     def in_standing(self, device: bytes, past: int) -> Grant | None:
         """Return the grant by which a device stands in a past, if it does."""
         return self.view(past).grant_of(device) if device in self.grants else None

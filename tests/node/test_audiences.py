@@ -1,0 +1,175 @@
+"""Profiles between real nodes: encryption hides what is not meant for somebody, and follows who belongs."""
+
+import sqlite3
+
+import pytest
+from loopback import Neighbourhood, link_to, until
+from test_decisions import decided, garden_of, here, law
+
+from crdt.change import PUBLIC, decode_body
+from identity.errors import Refused
+from node.domain.law.membership import LeaveSpace
+from node.domain.posts import EditPost
+from node.domain.profiles import field_id, unpack_boxes
+from node.ingest.profiles import Field, Wish, edit_profile, fields_of, set_fields
+from node.runtime import Node
+from node.store import people, readmodel
+
+PHONE = "0151-plaintext-4711"
+
+
+async def says(node: Node, space: bytes, *wishes: Wish) -> None:
+    await set_fields(node.road, here(node, space), wishes)
+
+
+async def read(node: Node, space: bytes, person: bytes) -> dict[str, str]:
+    return {field.name: field.value for field in await fields_of(node.road, here(node, space), person)}
+
+
+async def until_same(space: bytes, *nodes: Node) -> None:
+    await until(lambda: len({here(node, space).history.root() for node in nodes}) == 1)
+
+
+def on_disk(node: Node) -> bytes:
+    """Return everything that a node keeps on its disk."""
+    with sqlite3.connect(node.database.path) as db:
+        db.execute("PRAGMA wal_checkpoint(FULL)")
+    return b"".join(path.read_bytes() for path in sorted(node.folder.rglob("*")) if path.is_file())
+
+
+async def rows(node: Node, space: bytes) -> bytes:
+    no = here(node, space).index.no
+    return await node.database.read(lambda db: readmodel.rows_digest(db, no))
+
+
+async def test_what_is_for_some_is_read_by_them_and_hidden_from_the_rest(start: Neighbourhood) -> None:
+    (amina, bola, chidi), space = await garden_of(start, "Amina", "Bola", "Chidi")
+    me = amina.road.me
+
+    await says(
+        amina, space, Wish("contact", PHONE, "people", [bola.road.me]), Wish("needs", f"{PHONE}-mine", "me"),
+        Wish("skills", "bicycles"), Wish("own:0123456789abcdef", f"{PHONE}-own", "people", [bola.road.me], "Diet"),
+    )  # fmt: skip
+    await until_same(space, amina, bola, chidi)
+
+    assert await read(chidi, space, me) == {"name": "Amina", "skills": "bicycles"}
+    assert (await read(bola, space, me))["contact"] == PHONE
+    assert "needs" not in await read(bola, space, me)
+    own = [field for field in await fields_of(bola.road, here(bola, space), me) if field.label]
+    assert [(field.label, field.value, field.audience) for field in own] == [("Diet", f"{PHONE}-own", "some")]
+    assert (await read(amina, space, me))["needs"] == f"{PHONE}-mine"
+    assert PHONE.encode() not in on_disk(chidi)
+    assert len({await rows(node, space) for node in (amina, bola, chidi)}) == 1
+
+
+async def test_my_own_node_remembers_whom_i_chose(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+
+    await says(amina, space, Wish("contact", PHONE, "people", [bola.road.me]), Wish("needs", "rest", "me"))
+    before = here(amina, space).history.size
+    await says(amina, space, Wish("contact", PHONE, "people", [bola.road.me]))
+
+    found = {field.name: field for field in await fields_of(amina.road, here(amina, space), amina.road.me)}
+    contact, needs = found["contact"], found["needs"]
+    assert (contact.audience, contact.people) == ("people", (bola.road.me,))
+    assert isinstance(needs, Field)
+    assert (needs.audience, needs.people) == ("me", ())
+    assert here(amina, space).history.size == before
+
+
+async def test_what_is_public_is_readable_without_keys_and_the_rest_is_not(start: Neighbourhood) -> None:
+    (amina,), space = await garden_of(start, "Amina")
+    road = amina.road
+
+    changes = await set_fields(road, here(amina, space), [Wish("offers", "bread", "public"), Wish("needs", "flour")])
+
+    offered, needed = changes
+    assert offered.header.epoch == PUBLIC
+    assert decode_body(offered.body or b"")[5] == "bread"
+    assert needed.header.epoch != PUBLIC
+    assert b"flour" not in (needed.body or b"")
+
+
+async def test_a_new_device_of_a_reader_reads_what_was_sealed_before(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await says(amina, space, Wish("contact", PHONE, "people", [bola.road.me]), Wish("needs", "rest", "me"))
+    laptop = await start.nameless("Bola's laptop")
+    await laptop.add_to_person(await link_to(bola, here(bola, space), device=True))
+    await until(lambda: space in laptop.road.spaces and here(laptop, space).state == "member")
+
+    async def reads() -> bool:
+        return (await read(laptop, space, amina.road.me)).get("contact") == PHONE
+
+    await until(reads)
+    assert "needs" not in await read(laptop, space, amina.road.me)
+
+
+async def test_who_was_removed_reads_no_later_value_and_is_sealed_to_no_more(start: Neighbourhood) -> None:
+    (amina, bola, chidi), space = await garden_of(start, "Amina", "Bola", "Chidi")
+    me = amina.road.me
+    await says(amina, space, Wish("contact", PHONE, "people", [bola.road.me, chidi.road.me]))
+    await until_same(space, amina, bola, chidi)
+    assert (await read(chidi, space, me))["contact"] == PHONE
+
+    await decided(space, [amina, bola], ["remove", chidi.road.me])
+
+    async def only_bola() -> bool:
+        mine = {field.name: field for field in await fields_of(amina.road, here(amina, space), me)}
+        return mine["contact"].people == (bola.road.me,)
+
+    await until(only_bola)
+    await edit_profile(amina.road, here(amina, space), {"contact": "later-plaintext-99"})
+
+    async def bola_reads() -> bool:
+        return (await read(bola, space, me)).get("contact") == "later-plaintext-99"
+
+    await until(bola_reads)
+    assert not law(amina, space).present().is_member(chidi.road.me)
+    assert b"later-plaintext-99" not in on_disk(chidi)
+    no = here(amina, space).index.no
+    now = await amina.database.read(lambda db: people.sealed_fields(db, no, me))
+    assert [chidi.road.vault.open_box(box) for row in now for box in unpack_boxes(row.sealed or b"").boxes] == [
+        None
+    ] * 8
+
+
+async def test_what_another_says_about_my_field_changes_nothing_in_any_order(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+
+    await bola.road.submit(here(bola, space), EditPost(field_id(amina.road.me, "skills"), "not a post"))
+    await until_same(space, amina, bola)
+    await says(amina, space, Wish("skills", "bicycles"))
+    await until_same(space, amina, bola)
+
+    for node in (amina, bola):
+        assert (await read(node, space, amina.road.me))["skills"] == "bicycles"
+
+
+async def test_a_rebuild_gives_the_same_rows_also_of_those_who_left(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await says(bola, space, Wish("skills", "bread"), Wish("contact", PHONE, "people", [amina.road.me]))
+    await until_same(space, amina, bola)
+    await bola.road.submit(here(bola, space), LeaveSpace())
+    await until(lambda: len(law(amina, space).members()) == 1)
+    before = await rows(amina, space)
+
+    await amina.database.writer.run(readmodel.drop_tables)
+    await amina.road.rebuild(here(amina, space))
+
+    assert await rows(amina, space) == before
+    assert (await read(amina, space, bola.road.me))["contact"] == PHONE
+
+
+async def test_a_wish_that_does_not_fit_is_refused_before_anything_is_signed(start: Neighbourhood) -> None:
+    (amina,), space = await garden_of(start, "Amina")
+    before = here(amina, space).history.size
+    fitting = Wish("skills", "bread")
+
+    for wish in (
+        Wish("name", "Amina", "me"), Wish("needs", "x", "people"), Wish("needs", "x", "friends"),
+        Wish("needs", "x", "people", [b"S" * 32]), Wish("age", "7"), Wish("about", "x" * 2_001),
+    ):  # fmt: skip
+        with pytest.raises(Refused):
+            await says(amina, space, fitting, wish)
+
+    assert here(amina, space).history.size == before
