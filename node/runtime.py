@@ -11,7 +11,7 @@ from typing import Any
 
 import msgpack
 
-from crdt.change import BINDING, LAW
+from crdt.change import BINDING
 from crdt.history import Accepted
 from identity import keyring
 from identity.errors import CommonsError, Refused
@@ -28,6 +28,7 @@ from node.ingest.duties import Duties
 from node.ingest.hints import Hints
 from node.ingest.intake import Arrival
 from node.ingest.keeper import Keeper
+from node.ingest.keys import renew_keys
 from node.ingest.profiles import introduce, is_nameless
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -251,9 +252,7 @@ class Node:
     async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
         for listener in self.listeners:
             listener(space, accepted)
-        klasses = {entry.change.header.klass for entry in accepted}
-        somebody_waits = BINDING in klasses and any(not join.admitted for join in space.law.joins.values())
-        if LAW in klasses or somebody_waits:  # a vouch lets in who waits
+        if any(entry.change.header.klass <= BINDING for entry in accepted):
             self._keep(self._after_law(space))
 
     async def _after_law(self, space: Space) -> None:
@@ -336,8 +335,9 @@ class Node:
         """Sign what was said; what cannot be stored now is tried again, so that nothing said is lost."""
         space = next((space for space in self.road.spaces.values() if space.index.no == row.space), None)
         try:
-            require(space is not None, "its space is not here")
-            assert space is not None  # noqa: S101 - require said so
+            if space is None:
+                raise Refused("its space is not here")
+            await renew_keys(self.road, space)  # nobody writes for who has gone
             await self.road.submit(space, read_command(msgpack.unpackb(row.body)), pending=row.no)
         except CommonsError as error:
             logger.warning("a post waits error=%s", error)

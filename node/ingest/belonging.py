@@ -26,6 +26,7 @@ from node.domain.law.membership import (
 )
 from node.domain.law.view import STEWARD
 from node.ingest import holons
+from node.ingest.keys import as_newcomers_get, begin_keys
 from node.ingest.road import Road
 from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store.spaces import SpaceRow, TicketRow, add_ticket
@@ -132,6 +133,8 @@ async def answer_knocks(road: Road, me: Self, space: Space) -> list[Change]:
             continue
         if space.law.would_refuse(road.device.public, road.now_ms(), command) is None:
             answered.append(await road.submit(space, command))
+    if answered and not space.law.present().sealed.charter["newcomers_read_past"]:
+        await begin_keys(road, road.spaces[space.id])
     return answered
 
 
@@ -156,7 +159,7 @@ def _is_mine_to_answer(road: Road, space: Space, join: Join) -> bool:
 def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:
     device = join.change.author
     if join.terms.purpose == "member":
-        return AdmitMember(join.change.id, _wraps(space, device))
+        return AdmitMember(join.change.id, seal_to_device(as_newcomers_get(space), device))
     require(me.root is not None, "Only a device that holds your recovery key adds others.")
     assert me.root is not None  # noqa: S101 - require said so
     slot = free_slot(road, me.person)
@@ -176,6 +179,11 @@ def free_slot(road: Road, person: bytes) -> int:
     if free is None:
         raise Refused(f"A person has at most {SLOTS} devices.")
     return free
+
+
+def seal_to_device(secrets: Secrets, device: bytes) -> list[Any]:
+    """Seal secrets to one device, as law carries them."""
+    return [list(wrap) for wrap in seal_to_many(secrets.wrapped(), [device])]
 
 
 def _wraps(space: Space, device: bytes, others: Sequence[Elsewhere] = ()) -> list[Any]:

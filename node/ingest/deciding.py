@@ -112,14 +112,18 @@ def known_proposal(space: Space, id_: bytes) -> Proposal:
 
 async def open_ready(road: Road, space: Space) -> None:
     """Open the votes that enough members support, where this person is one of these."""
-    view = space.law.present()
+    for command in list(_to_open(road, space, space.law.present())):
+        await road.submit(space, command)
+
+
+def _to_open(road: Road, space: Space, view: View) -> Iterator[OpenVote]:
     enough = view.at_most_all(view.sealed.charter["sponsors"])
-    for proposal in list(space.law.proposals.values()):
+    for proposal in space.law.proposals.values():
         behind = {act.person for act in (proposal.proposer, *proposal.sponsors) if view.counts(act)}
         is_open = any(not view.law.openings[id_].contests for id_ in proposal.openings)
         over = road.now_ms() > proposal.change.command.deadline
         if road.me in behind and len(behind) >= enough and not is_open and not over:
-            await road.submit(space, OpenVote(proposal.change.id, electorate_root(view.electorate())))
+            yield OpenVote(proposal.change.id, electorate_root(view.electorate()))
 
 
 async def do_duties(road: Road, space: Space) -> None:
@@ -129,11 +133,10 @@ async def do_duties(road: Road, space: Space) -> None:
         view = space.law.present()
         if view.person_of(road.device.public) is None:
             return
-        command = next(_due(road, space, view), None)
+        device, now = road.device.public, road.now_ms()
+        due = (command for command in _due(road, space, view) if space.law.would_refuse(device, now, command) is None)
+        command = next(due, None)
         if command is None:
-            return
-        why = space.law.would_refuse(road.device.public, road.now_ms(), command)
-        if why is not None:
             return
         await road.submit(space, command)
 
@@ -151,6 +154,8 @@ def next_duty_ms(space: Space, now_ms: int) -> int | None:
 
 def _due(road: Road, space: Space, view: View) -> Iterator[Any]:
     """Yield what this device has to say now."""
+    yield from _to_open(road, space, view)
+    yield from _to_review(road, space, view)
     for proposal in space.law.proposals.values():
         if proposal.change.id in view.sealed.finals:
             continue
@@ -158,6 +163,21 @@ def _due(road: Road, space: Space, view: View) -> Iterator[Any]:
             yield from _about_opening(road, space.law.openings[id_], view)
         if road.now_ms() >= proposal.change.command.deadline + proposal.change.command.grace:
             yield from _about_end(road, space, proposal, view)
+
+
+def _to_review(road: Road, space: Space, view: View) -> Iterator[Propose]:
+    """Who asked for a pause of somebody's posting puts it to the members whether it ends: one of those who asked."""
+    charter, now = view.sealed.charter, road.now_ms()
+    for person, acts in space.law.suspensions.items():
+        if view.suspended_until(person, now) is None:
+            continue
+        asked = [act for act in acts if view.counts(act)]
+        since = min(act.time for act in asked)
+        proposals = space.law.proposals.values()
+        reviewed = any(p.change.time >= since and ["resume", person] in p.change.command.effects for p in proposals)
+        if not reviewed and min(act.person for act in asked) == road.me:
+            lasts = max(charter["voting_days"] * DAY_MS, SHORTEST_MS) + SHORTEST_MS
+            yield Propose([["resume", person]], now + lasts, charter["grace_hours"] * HOUR_MS, b"")
 
 
 def _about_opening(road: Road, opening: Opening, view: View) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from identity.errors import CommonsError
 from identity.keys import short
 from node.ingest.deciding import do_duties, next_duty_ms
-from node.ingest.keys import hand_keys, renew_keys
+from node.ingest.keys import hand_keys, is_officer, renew_keys
 from node.ingest.profiles import renew_fields
 from node.ingest.road import Road
 
@@ -48,7 +48,8 @@ class Duties:
                 return
             try:
                 await do_duties(self._road, self._road.spaces[id_])
-                if await renew_keys(self._road, self._road.spaces[id_]):
+                space = self._road.spaces[id_]
+                if is_officer(self._road, space) and await renew_keys(self._road, space):
                     await self._rotated()
                 await hand_keys(self._road, self._road.spaces[id_])
                 await renew_fields(self._road, self._road.spaces[id_])

@@ -9,10 +9,16 @@ from identity.errors import Malformed
 from identity.sealed import new_secret, seal_to, seal_with
 from node.domain.law.keys import lacking, must_rotate
 from node.domain.law.membership import MAX_BEFORE_BYTES, HandKeys, RotateKeys
+from node.domain.law.powers import may_confirm
 from node.ingest.road import Road
 from node.ingest.spaces import Secrets, Space
 
 PART = 1_000  # wraps of one change: a body holds 256 KiB
+
+
+def is_officer(road: Road, space: Space) -> bool:
+    """Tell whether keeping keys is for this person first: a steward or auditor; others wait, or a hundred would act."""
+    return may_confirm(space.law.present(), road.me, road.now_ms())
 
 
 async def renew_keys(road: Road, space: Space) -> bool:
@@ -24,14 +30,28 @@ async def renew_keys(road: Road, space: Space) -> bool:
     view = space.law.present()
     if view.person_of(road.device.public) is None or not must_rotate(view):
         return False
+    await begin_keys(road, space)
+    return True
+
+
+async def begin_keys(road: Road, space: Space) -> None:
+    """Begin new secrets for every device in standing; newcomers get the earlier ones of talk if the rules say so."""
+    view = space.law.present()
     devices = sorted(grant.device for grant in view.standing())
     fresh = Secrets(space.secrets.discovery, [new_secret()], [new_secret()])
-    before = _before(space.secrets, fresh.law[0])
+    before = _before(as_newcomers_get(space), fresh.law[0])
     first, *rest = [devices[start : start + PART] for start in range(0, len(devices), PART)]
     await road.submit(space, RotateKeys(_wraps(fresh, first), before))
     for part in rest:
         await road.submit(space, HandKeys(_wraps(road.spaces[space.id].secrets, part)))
-    return True
+
+
+def as_newcomers_get(space: Space) -> Secrets:
+    """Return the secrets that a newcomer gets: all law, and what was said before they came if the rules say so."""
+    secrets = space.secrets
+    if space.law.present().sealed.charter["newcomers_read_past"]:
+        return secrets
+    return Secrets(secrets.discovery, list(secrets.law))
 
 
 async def hand_keys(road: Road, space: Space) -> int:
@@ -40,9 +60,11 @@ async def hand_keys(road: Road, space: Space) -> int:
     view = space.law.present()
     if view.person_of(road.device.public) is None or "talk" not in space.secrets.present:
         return 0
-    devices = sorted(set(lacking(view)) - {road.device.public})[:PART]
+    grants = [grant for device in lacking(view) if (grant := view.grant_of(device)) is not None]
+    mine = [grant.device for grant in grants if is_officer(road, space) or grant.inviter == road.me]
+    devices = sorted(set(mine) - {road.device.public})[:PART]
     if devices:
-        await road.submit(space, HandKeys(_wraps(space.secrets, devices)))
+        await road.submit(space, HandKeys(_wraps(space.presently(), devices)))
     return len(devices)
 
 

@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from crdt.acceptance import judge
@@ -18,7 +19,7 @@ from crdt.history import Accepted, Gap, Log, Parent, Verdict
 from identity.errors import Refused, StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
-from node.domain.area import wire_fields
+from node.domain.area import require, wire_fields
 from node.domain.law.fold import MAX_KNOCKS
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace
 from node.ingest.cuts import make_cuts
@@ -38,6 +39,7 @@ logger = logging.getLogger(__name__)
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
 PORTION = 2_000
 MAX_WANTED = 4_096
+PAUSED = frozenset({"post.write", "post.import", "post.edit", "doc.edit"})
 
 
 @dataclass(slots=True)
@@ -184,6 +186,7 @@ class Road:
         klass = command.klass
         if klass > LAW and space.law.person_of(self.device.public) is None:
             raise Refused("You can write here once this device has been let in.")
+        self._refuse_paused(space, command)
         log = space.history.logs.get(self.device.public)
         secret = space.secrets.knock() if isinstance(command, JoinSpace) else space.sealing(command)
         header = Header(
@@ -201,6 +204,17 @@ class Road:
         if before is not None:
             header = header._replace(seq=before.header.seq + 1, prev=before.id, deps=())
         return make(header, encode_body(command.kind, wire_fields(command)), self.device, secret)
+
+    def _refuse_paused(self, space: Space, command: Any) -> None:
+        """Whose posting moderators paused posts nothing and edits no page; what they say of themselves they may.
+
+        Raises:
+            Refused: saying until when.
+        """
+        if space.law.suspensions and command.kind in PAUSED:
+            until = space.law.present().suspended_until(self.me, self.now_ms())
+            day = datetime.fromtimestamp((until or 0) / 1000, UTC).date().isoformat()
+            require(until is None, f"Moderators paused your posting here until {day}; the members review it.")
 
     def _make_all(self, space: Space, commands: Generator[Any, Change, None]) -> list[Change]:
         """Make consecutive changes; the first names what others said, which so lies in the past of all of them."""

@@ -176,7 +176,17 @@ class Space:
 
     def keys_for(self, device: bytes) -> bytes:
         """Return the space's secrets sealed to a device."""
-        return seal_to(self.secrets.wrapped(), device)
+        secrets = self.secrets
+        if not self.law.present().sealed.charter["newcomers_read_past"]:
+            secrets = Secrets(secrets.discovery, list(secrets.law))  # those of talk, law itself hands over
+        return seal_to(secrets.wrapped(), device)
+
+    def presently(self) -> Secrets:
+        """Return what members hand each other: everything, or of talk only what is written with now, as rules say."""
+        secrets = self.secrets
+        if self.law.present().sealed.charter["newcomers_read_past"] or "talk" not in secrets.present:
+            return secrets
+        return Secrets(secrets.discovery, list(secrets.law), [secrets.present["talk"]])
 
     # -- on the road ------------------------------------------------------------------------------------------------
 

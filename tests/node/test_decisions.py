@@ -4,7 +4,7 @@ import pytest
 from loopback import Neighbourhood, link_to, until
 
 from identity.errors import Refused
-from node.domain.law.membership import LeaveSpace
+from node.domain.law.membership import LeaveSpace, SuspendMember
 from node.domain.posts import WritePost
 from node.ingest import deciding
 from node.ingest.spaces import Space
@@ -130,3 +130,21 @@ async def until_text(text: str, space: bytes, *nodes: Node) -> None:
             return text in await texts(node, space)
 
         await until(there)
+
+
+async def test_a_pause_stops_posting_and_opens_its_own_review(start: Neighbourhood) -> None:
+    nodes, space = await garden_of(start, "Amina", "Bola", suspenders=1)
+    amina, bola = nodes
+    await deciding.submit(amina.road, here(amina, space), SuspendMember(bola.road.me))
+    await until(lambda: law(bola, space).present().suspended_until(bola.road.me, now_ms()) is not None)
+
+    with pytest.raises(Refused, match="paused your posting"):
+        await bola.road.submit(here(bola, space), WritePost("but I", None, None, []))
+
+    await until(lambda: any(p.openings for p in law(bola, space).proposals.values()))
+    (review,) = law(bola, space).proposals.values()
+    assert review.change.command.effects == [["resume", bola.road.me]]
+    for node in nodes:
+        await deciding.vote(node.road, here(node, space), review.change.id, "yes")
+    await until(lambda: review.change.id in law(bola, space).present().sealed.finals, 40)
+    await bola.road.submit(here(bola, space), WritePost("thank you all", None, None, []))

@@ -6,6 +6,7 @@ from crdt.batch import Batch
 from node.domain.law.keys import lacking, must_rotate
 from node.domain.law.membership import LeaveSpace
 from node.domain.posts import WritePost
+from node.ingest.keys import renew_keys
 from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import queries
@@ -65,6 +66,7 @@ async def test_two_who_change_the_keys_at_once_come_to_write_with_one_and_read_b
 
     for node in (amina, bola):
         await node.road.receive(here(node, space), Batch([gone], {}), chidi.road.device.public)
+        await renew_keys(node.road, here(node, space))
         await until(lambda node=node: talk(node, space) != old)  # type: ignore[misc]
         await say(node, space, f"said apart by {await node.name()}")
     await together(amina, bola)
@@ -127,3 +129,22 @@ async def test_a_newcomer_after_a_change_of_keys_reads_what_was_said_before_it(s
 
     for text in ("in the first days", "later on"):
         await until(lambda text=text: space in emeka.road.spaces and reads(emeka, space, text))  # type: ignore[misc]
+
+
+async def test_where_the_rules_say_so_a_newcomer_reads_only_from_then_on(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden", {"newcomers_read_past": False})
+    await say(amina, garden.id, "among the first")
+    bola = await start("Bola")
+    await bola.join(await link_to(amina, garden))
+    await until(lambda: garden.id in bola.road.spaces and bola.road.spaces[garden.id].state == "member")
+    await until(lambda: "talk" in here(bola, garden.id).secrets.present)
+    await say(amina, garden.id, "for both of us")
+
+    await until(lambda: reads(bola, garden.id, "for both of us"))
+    await until(lambda: same(garden.id, amina, bola))
+
+    assert not await reads(bola, garden.id, "among the first")
+    assert await reads(amina, garden.id, "among the first")
+    await say(bola, garden.id, "thank you")
+    await until(lambda: reads(amina, garden.id, "thank you"))
