@@ -17,7 +17,7 @@ from node.domain.law.membership import JoinSpace
 from node.ingest.files import Files
 from node.ingest.forks import take_proof
 from node.ingest.intake import Arrival
-from node.ingest.road import Outcome, Road
+from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.net.ports import Stored
 from node.net.syncer import Syncer
@@ -312,6 +312,3 @@ def _signed(change: Change) -> bool:
     except BadSignature:
         return False
     return True
-
-
-__all__ = ["Keeper", "Outcome"]

@@ -8,14 +8,13 @@ receive(batch) ─────────────────┘
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from crdt.acceptance import judge
 from crdt.batch import Batch, encode_batch
 from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, Change, Header, encode_body, make
-from crdt.history import Accepted, Gap, Log, Parent, Verdict
-from identity.errors import Refused, StoreError
+from crdt.history import Accepted, Log, Parent, Verdict
+from identity.errors import BadSignature, Malformed, Refused, StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
 from node.domain.area import wire_fields
@@ -25,6 +24,7 @@ from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
 from node.ingest.intake import Arrival, Intake
 from node.ingest.spaces import Elsewhere, Secrets, Space, adopt_wraps, read_wrapped
+from node.ingest.together import Given, Outcome, groups, joined, share
 from node.ingest.whole import Whole
 from node.store import log as store_log
 from node.store.database import Database
@@ -37,20 +37,6 @@ logger = logging.getLogger(__name__)
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
 PORTION = 2_000
 MAX_WANTED = 4_096
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a batch: what was stored, what was known, what is missing, what was turned away.
-
-    `branches` are places (author, first, last) where a peer's log may have left the one that is held.
-    """
-
-    accepted: Sequence[Accepted] = ()
-    known: int = 0
-    gaps: list[Gap] = field(default_factory=list)
-    branches: list[tuple[bytes, int, int]] = field(default_factory=list)
-    strangers: int = 0
 
 
 Heard = Callable[[Space, Sequence[Accepted], bytes | None], Awaitable[None] | None]
@@ -72,6 +58,7 @@ class Road:
         self.elsewhere: list[Elsewhere] = []
         self.lock = asyncio.Lock()
         self._wanted: dict[bytes, set[bytes]] = {}
+        self._given: dict[bytes, list[Given]] = {}
         self.work = Whole(self.lock)
         self._next_change = 1
         self._next_log = 1
@@ -137,14 +124,42 @@ class Road:
             BadSignature, Malformed: if the peer is at fault.
             StoreError: if it could not be stored; nothing of it is then.
         """
-        return await self.work.whole(self._receive(space.id, arrival, peer))
+        given = Given(arrival if isinstance(arrival, Arrival) else Arrival(arrival))
+        self._given.setdefault(space.id, []).append(given)
+        return await self.work.whole(self._receive(space.id, given, peer))
 
-    async def _receive(self, id_: bytes, arrival: Batch | Arrival, peer: bytes) -> Outcome:
+    async def _receive(self, id_: bytes, given: Given, peer: bytes) -> Outcome:
         async with self.lock:
-            outcome = await self._take(self.spaces[id_], arrival)
+            if given.outcome is None:
+                await self._take_given(id_)
+        outcome = given.outcome
+        if not isinstance(outcome, Outcome):
+            raise outcome or StoreError("this was not stored")
         if outcome.accepted:
             await self._tell(id_, outcome.accepted, peer)
         return outcome
+
+    async def _take_given(self, id_: bytes) -> None:
+        """Store what peers sent while the last transaction was under way: small batches together, in one commit."""
+        for together in groups(self._given.pop(id_, [])):
+            try:
+                outcome = await self._take(self.spaces[id_], joined(together))
+            except (BadSignature, Malformed) as error:
+                if len(together) == 1:
+                    together[0].outcome = error
+                for given in together if len(together) > 1 else ():  # who is at fault shows when each is taken alone
+                    await self._take_alone(id_, given)
+            except StoreError as error:
+                for given in together:
+                    given.outcome = error
+            else:
+                share(outcome, together)
+
+    async def _take_alone(self, id_: bytes, given: Given) -> None:
+        try:
+            given.outcome = await self._take(self.spaces[id_], given.arrival)
+        except (BadSignature, Malformed, StoreError) as error:
+            given.outcome = error
 
     async def unlock(self, space: Space, sealed: bytes) -> None:
         """Take in secrets that a member sealed to this device, and read what lay locked until now.
