@@ -67,6 +67,11 @@ def encode(kind: int, *fields: Any) -> bytes:
     return packed
 
 
+def is_push(frame: bytes) -> bool:
+    """Tell whether a frame is a PUSH, before it is read."""
+    return frame[1:2] == bytes([PUSH])
+
+
 def decode(frame: bytes) -> tuple[int, list[Any]]:
     """Read a message into its number and fields, with every field's type and size checked.
 

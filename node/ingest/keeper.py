@@ -19,7 +19,7 @@ from node.ingest.files import Files
 from node.ingest.forks import take_proof
 from node.ingest.intake import Arrival
 from node.ingest.papers import believed, own_papers
-from node.ingest.road import Outcome, Road
+from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.net.ports import Stored
 from node.net.syncer import Syncer
@@ -329,6 +329,3 @@ def _signed(change: Change) -> bool:
     except BadSignature:
         return False
     return True
-
-
-__all__ = ["Keeper", "Outcome"]

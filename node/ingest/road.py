@@ -8,25 +8,24 @@ receive(batch) ─────────────────┘
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Generator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from crdt.acceptance import judge
 from crdt.batch import Batch, encode_batch
-from crdt.change import BINDING, LAW, MAX_DEPS, MAX_LAW_DEPS, Change, Header, encode_body, make
-from crdt.history import Accepted, Gap, Log, Parent, Verdict
-from identity.errors import Refused, StoreError
+from crdt.change import BINDING, LAW, Change
+from crdt.history import Accepted, Log, Parent, Verdict
+from identity.errors import BadSignature, Malformed, Refused, StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
-from node.domain.area import require, wire_fields
 from node.domain.law.fold import MAX_KNOCKS
-from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace, JoinSpace
+from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace
 from node.ingest.cuts import make_cuts
 from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
 from node.ingest.intake import Arrival, Intake
+from node.ingest.signing import Signer
 from node.ingest.spaces import Elsewhere, Secrets, Space, adopt_wraps, read_wrapped
+from node.ingest.together import Given, Outcome, groups, joined, share
 from node.ingest.whole import Whole
 from node.store import log as store_log
 from node.store.database import Database
@@ -39,21 +38,6 @@ logger = logging.getLogger(__name__)
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice)
 PORTION = 2_000
 MAX_WANTED = 4_096
-PAUSED = frozenset({"post.write", "post.import", "post.edit", "doc.edit"})
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What became of a batch: what was stored, what was known, what is missing, what was turned away.
-
-    `branches` are places (author, first, last) where a peer's log may have left the one that is held.
-    """
-
-    accepted: Sequence[Accepted] = ()
-    known: int = 0
-    gaps: list[Gap] = field(default_factory=list)
-    branches: list[tuple[bytes, int, int]] = field(default_factory=list)
-    strangers: int = 0
 
 
 Heard = Callable[[Space, Sequence[Accepted], bytes | None], Awaitable[None] | None]
@@ -69,16 +53,26 @@ class Road:
         self.vault = vault
         self.device = device
         self.now_ms = now_ms
-        self.me = me
         self.spaces: dict[bytes, Space] = {}
         self.heard: list[Heard] = []
         self.elsewhere: list[Elsewhere] = []
         self.lock = asyncio.Lock()
+        self.signer = Signer(device, me, now_ms)
         self.editing = asyncio.Lock()  # who edits a document holds it: each edit builds on the one before
         self._wanted: dict[bytes, set[bytes]] = {}
+        self._given: dict[bytes, list[Given]] = {}
         self.work = Whole(self.lock)
         self._next_change = 1
         self._next_log = 1
+
+    @property
+    def me(self) -> bytes:
+        """The person who uses this node; a device that its person's other one certified learns it then."""
+        return self.signer.me
+
+    @me.setter
+    def me(self, person: bytes) -> None:
+        self.signer.me = person
 
     def is_me(self, person: bytes) -> bool:
         """Tell whether a person is the one who uses this node."""
@@ -99,7 +93,7 @@ class Road:
     async def _submit(self, id_: bytes, command: Any, pending: int | None) -> Change:
         async with self.lock:
             space = self._present(id_)
-            change = self._make(space, command)
+            change = self.signer.make(space, command)
             outcome = await self._take(space, Arrival(Batch([change], {}), settles=pending))
         if not outcome.accepted:
             raise StoreError("this change does not fit what is stored; run `commons verify`")
@@ -116,7 +110,7 @@ class Road:
     async def _submit_all(self, id_: bytes, commands: Generator[Any, Change, None]) -> list[Change]:
         async with self.lock:
             space = self._present(id_)
-            changes = self._make_all(space, commands)
+            changes = self.signer.make_all(space, commands)
             outcome = await self._take(space, Batch(changes, {}))
         if len(outcome.accepted) != len(changes):
             raise StoreError("these changes do not fit what is stored; run `commons verify`")
@@ -141,14 +135,42 @@ class Road:
             BadSignature, Malformed: if the peer is at fault.
             StoreError: if it could not be stored; nothing of it is then.
         """
-        return await self.work.whole(self._receive(space.id, arrival, peer))
+        given = Given(arrival if isinstance(arrival, Arrival) else Arrival(arrival))
+        self._given.setdefault(space.id, []).append(given)
+        return await self.work.whole(self._receive(space.id, given, peer))
 
-    async def _receive(self, id_: bytes, arrival: Batch | Arrival, peer: bytes) -> Outcome:
+    async def _receive(self, id_: bytes, given: Given, peer: bytes) -> Outcome:
         async with self.lock:
-            outcome = await self._take(self.spaces[id_], arrival)
+            if given.outcome is None:
+                await self._take_given(id_)
+        outcome = given.outcome
+        if not isinstance(outcome, Outcome):
+            raise outcome or StoreError("this was not stored")
         if outcome.accepted:
             await self._tell(id_, outcome.accepted, peer)
         return outcome
+
+    async def _take_given(self, id_: bytes) -> None:
+        """Store what peers sent while the last transaction was under way: small batches together, in one commit."""
+        for together in groups(self._given.pop(id_, [])):
+            try:
+                outcome = await self._take(self.spaces[id_], joined(together))
+            except (BadSignature, Malformed) as error:
+                if len(together) == 1:
+                    together[0].outcome = error
+                for given in together if len(together) > 1 else ():  # who is at fault shows when each is taken alone
+                    await self._take_alone(id_, given)
+            except StoreError as error:
+                for given in together:
+                    given.outcome = error
+            else:
+                share(outcome, together)
+
+    async def _take_alone(self, id_: bytes, given: Given) -> None:
+        try:
+            given.outcome = await self._take(self.spaces[id_], given.arrival)
+        except (BadSignature, Malformed, StoreError) as error:
+            given.outcome = error
 
     async def unlock(self, space: Space, sealed: bytes) -> None:
         """Take in secrets that a member sealed to this device, and read what lay locked until now.
@@ -181,52 +203,6 @@ class Road:
             answer = listener(self.spaces[id_], accepted, peer)
             if answer is not None:
                 await answer
-
-    def _make(self, space: Space, command: Any, before: Change | None = None) -> Change:
-        klass = command.klass
-        if klass > LAW and space.law.person_of(self.device.public) is None:
-            raise Refused("You can write here once this device has been let in.")
-        self._refuse_paused(space, command)
-        log = space.history.logs.get(self.device.public)
-        secret = space.secrets.knock() if isinstance(command, JoinSpace) else space.sealing(command)
-        header = Header(
-            b"" if isinstance(command, FoundSpace) else space.id,
-            self.device.public,
-            log.seq + 1 if log else 1,
-            log.head if log else b"",
-            space.history.next_deps(self.device.public, MAX_LAW_DEPS if klass == LAW else MAX_DEPS),
-            max(self.now_ms(), log.time if log else 0),
-            klass,
-            b"",
-            b"",
-            0,
-        )
-        if before is not None:
-            header = header._replace(seq=before.header.seq + 1, prev=before.id, deps=())
-        return make(header, encode_body(command.kind, wire_fields(command)), self.device, secret)
-
-    def _refuse_paused(self, space: Space, command: Any) -> None:
-        """Whose posting moderators paused posts nothing and edits no page; what they say of themselves they may.
-
-        Raises:
-            Refused: saying until when.
-        """
-        if space.law.suspensions and command.kind in PAUSED:
-            until = space.law.present().suspended_until(self.me, self.now_ms())
-            day = datetime.fromtimestamp((until or 0) / 1000, UTC).date().isoformat()
-            require(until is None, f"Moderators paused your posting here until {day}; the members review it.")
-
-    def _make_all(self, space: Space, commands: Generator[Any, Change, None]) -> list[Change]:
-        """Make consecutive changes; the first names what others said, which so lies in the past of all of them."""
-        changes: list[Change] = []
-        command = next(commands, None)
-        while command is not None:
-            changes.append(self._make(space, command, changes[-1] if changes else None))
-            try:
-                command = commands.send(changes[-1])
-            except StopIteration:
-                break
-        return changes
 
     # -- one batch -------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ Source: Leitão, Pereira and Rodrigues 2007, "Epidemic Broadcast Trees"; here ev
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from crdt.effects import Effect
@@ -56,34 +56,3 @@ class Pushes:
         self.taken[name] = last_seqs
         if len(self.taken) > MAX_RECENT:
             self.taken.popitem(last=False)
-
-
-class Quiet:
-    """Does something for a space once nothing has stirred there for a while, or when that takes too long."""
-
-    def __init__(self, quiet_s: float, longest_s: float, work: Callable[[bytes], None]) -> None:
-        self._quiet_s = quiet_s
-        self._longest_s = longest_s
-        self._work = work
-        self._since: dict[bytes, float] = {}
-        self._stirred: dict[bytes, float] = {}
-
-    def stir(self, space: bytes) -> None:
-        """Note that something moves."""
-        self._stirred[space] = asyncio.get_running_loop().time()
-
-    def ask(self, space: bytes) -> None:
-        """Have it done, soon."""
-        if space not in self._since:
-            loop = asyncio.get_running_loop()
-            self._since[space] = loop.time()
-            loop.call_later(self._quiet_s, self._look, space)
-
-    def _look(self, space: bytes) -> None:
-        loop = asyncio.get_running_loop()
-        still = loop.time() - self._stirred.get(space, 0.0)
-        if still < self._quiet_s and loop.time() - self._since[space] < self._longest_s:
-            loop.call_later(self._quiet_s, self._look, space)
-            return
-        del self._since[space]
-        self._work(space)

@@ -5,50 +5,26 @@ import contextlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Generic
 
 from crdt import effects as e
 from crdt.batch import MAX_BATCH_CHANGES
 from crdt.exchange import Claims
-from crdt.messages import NONCE_BYTES
+from crdt.messages import NONCE_BYTES, is_push
 from crdt.sync import Ends, News, Session
 from identity.errors import BadSignature, Malformed, NetworkError, ProtocolError, StoreError
 from identity.keys import short
 from node.net import feeders
+from node.net.comparing import Comparing
 from node.net.doors import at_the_door
-from node.net.feeders import Pushes, Quiet
-from node.net.outgoing import Outgoing
+from node.net.feeders import Pushes
 from node.net.ports import Keeper, Link, P
+from node.net.running import Running
 
 logger = logging.getLogger(__name__)
-QUIET_S = 0.2
-LONGEST_QUIET_S = 3.0
-LONGEST_PAUSE_S = 60.0
-RESTING_QUIET_S = 1.0
-RESTING_LONGEST_S = 10.0
 CROSSING_S = 5.0
-
-
-@dataclass(slots=True)
-class Running:
-    """A session with its link, and how far each of the peer's wants was served."""
-
-    session: Session
-    link: Link
-    cursors: dict[int, list[int]] = field(default_factory=dict)
-    tasks: set[asyncio.Task[None]] = field(default_factory=set)
-    serving: asyncio.Lock = field(default_factory=asyncio.Lock)
-    behind: bool = False
-    trusted: bool = False
-    born: float = 0.0
-    level: set[bytes] = field(default_factory=set)
-    out: Outgoing = field(init=False)
-    storing: asyncio.Task[None] | None = None
-
-    def __post_init__(self) -> None:
-        self.out = Outgoing(self.link)
+MAX_PUSHES = 32  # of one peer, being stored together
 
 
 class Syncer(Generic[P]):
@@ -62,9 +38,7 @@ class Syncer(Generic[P]):
         self.running: dict[bytes, Running] = {}
         self.strangers: set[bytes] = set()
         self._pushes = Pushes()
-        self._but: dict[bytes, bytes | None] = {}
-        self._looks = Quiet(QUIET_S, LONGEST_QUIET_S, self._look)
-        self._resting_looks = Quiet(RESTING_QUIET_S, RESTING_LONGEST_S, self._look_over_resting)
+        self.comparing = Comparing(self.running, self._send_soon)
         self.trusted: Callable[[bytes], Sequence[str]] = lambda _peer: ()
         self.learnt: Callable[[Sequence[str]], None] = lambda _addresses: None
 
@@ -91,14 +65,18 @@ class Syncer(Generic[P]):
                 frame = await link.receive()
                 await asyncio.sleep(0)  # what is queued already comes without a pause: leave the others their turn
                 running.session.tick(self.clock())
+                await running.pushes_stored(MAX_PUSHES if is_push(frame) else 0)
                 await self._carry_out(running, running.session.receive(frame))
                 self._leave_strangers(running)
                 if not running.trusted and any(channel.opened for channel in running.session.channels.values()):
                     running.trusted = True
                     self._send_soon(running, running.session.tell_peers(self.trusted(link.peer)))
-                    asyncio.get_running_loop().call_later(QUIET_S, self._look_until_level, running, QUIET_S)
-        except (BadSignature, Malformed) as error:
-            raise ProtocolError(str(error)) from error
+                    self.comparing.until_level(running)
+        except (BadSignature, Malformed, NetworkError) as error:
+            fault = running.fault or error
+            if isinstance(fault, BadSignature | Malformed):
+                raise ProtocolError(str(fault)) from error
+            raise fault from error
         finally:
             await self._end(running)
 
@@ -149,9 +127,7 @@ class Syncer(Generic[P]):
 
     async def push(self, news: News, origin: bytes | None) -> None:
         """Send new changes to every peer that may have them, but the one they came from."""
-        self._looks.stir(news.space)
-        self._resting_looks.stir(news.space)
-        self._resting_looks.ask(news.space)
+        self.comparing.stir(news.space)
         for running in list(self.running.values()):
             if running.link.peer != origin:
                 self._send_soon(running, running.session.new_changes(news))
@@ -172,35 +148,8 @@ class Syncer(Generic[P]):
         return {author: seq for part in parts for author, seq in part.items()}  # a log is fetched from one peer alone
 
     async def look_again(self, space: bytes, but: bytes | None = None) -> None:
-        """Compare roots with every peer once more, as soon as this space is quiet.
-
-        While changes are in flight, roots differ for no other reason, and comparing would only add to the traffic.
-        """
-        self._but[space] = but if self._but.get(space, but) == but else None
-        self._looks.ask(space)
-
-    def _look(self, space: bytes) -> None:
-        but = self._but.pop(space, None)
-        for running in list(self.running.values()):
-            if running.link.peer != but:
-                self._send_soon(running, running.session.look_again(space))
-
-    def _look_over_resting(self, space: bytes) -> None:
-        for running in list(self.running.values()):
-            channel = running.session.channels.get(space)
-            if channel is not None and channel.resting:
-                self._send_soon(running, running.session.look_again(space))
-
-    def _look_until_level(self, running: Running, pause_s: float) -> None:
-        """Compare with a new peer until both held the same once: what was pushed meanwhile may have hidden it."""
-        if self.running.get(running.link.peer) is not running:
-            return
-        behind = [space for space in running.session.channels if space not in running.level]
-        for space in behind:
-            self._send_soon(running, running.session.look_again(space))
-        if behind:
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-            asyncio.get_running_loop().call_later(pause_s, self._look_until_level, running, pause_s)
+        """Compare roots with every peer once more, but one, as soon as this space is quiet."""
+        self.comparing.again(space, but)
 
     async def law_changed(self, space: bytes) -> None:
         """Let every session look again at who belongs."""
@@ -236,7 +185,7 @@ class Syncer(Generic[P]):
             try:
                 await work
             except (ProtocolError, NetworkError, StoreError, Malformed, BadSignature) as error:
-                logger.info("session ended peer=%s error=%s", short(running.link.peer), error)
+                running.fault = running.fault or error
                 await running.link.close()
 
         task = asyncio.get_running_loop().create_task(run())
@@ -261,6 +210,9 @@ class Syncer(Generic[P]):
                     writing = asyncio.ensure_future(prepared.writing.wait())
                     await asyncio.wait((writing, running.storing), return_when=asyncio.FIRST_COMPLETED)
                     writing.cancel()
+                case e.Deliver():
+                    await self._all_stored(running)
+                    running.pushing.append(self._start(running, self._take_push(running, effect)))
                 case _:
                     await self._all_stored(running)
                     queue[:0] = await self._do(running, effect)
@@ -282,7 +234,10 @@ class Syncer(Generic[P]):
             else:
                 self._note(running, answer)
 
-    async def _take_push(self, running: Running, push: e.Deliver) -> list[e.Effect]:
+    async def _take_push(self, running: Running, push: e.Deliver) -> None:
+        await self._carry_out(running, await self._store_push(running, push))
+
+    async def _store_push(self, running: Running, push: e.Deliver) -> list[e.Effect]:
         """Store a push, unless the same came over another link; of links that bring nothing new, enough is enough."""
         name = blake2b(push.data, key=push.space, digest_size=16).digest()
         pushes, session = self._pushes, running.session
@@ -315,8 +270,6 @@ class Syncer(Generic[P]):
     async def _do(self, running: Running, effect: e.Effect) -> list[e.Effect]:
         session, keeper = running.session, self.keeper
         match effect:
-            case e.Deliver():
-                return await self._take_push(running, effect)
             case e.Finish() | e.Rest():
                 return await self._agree(session, effect)
             case e.DeliverKnock() | e.LoadPapers() | e.CheckPapers() | e.Unlock():

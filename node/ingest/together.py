@@ -1,0 +1,86 @@
+"""Small batches that arrive while a transaction is under way go together in the next: one commit for all of them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from crdt.batch import Batch
+from crdt.change import BINDING
+from crdt.history import Accepted, Gap
+from identity.errors import CommonsError
+from node.ingest.intake import Arrival
+
+SMALL = 64
+MOST = 256
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of a batch: what was stored, what was known, what is missing, what was turned away.
+
+    `branches` are places (author, first, last) where a peer's log may have left the one that is held.
+    """
+
+    accepted: Sequence[Accepted] = ()
+    known: int = 0
+    gaps: list[Gap] = field(default_factory=list)
+    branches: list[tuple[bytes, int, int]] = field(default_factory=list)
+    strangers: int = 0
+
+
+@dataclass(slots=True)
+class Given:
+    """A batch that a peer sent, and what became of it."""
+
+    arrival: Arrival
+    outcome: Outcome | CommonsError | None = None
+
+    def is_small(self) -> bool:
+        """Tell whether it may go with others: a few changes with their bodies, none of law or binding."""
+        batch = self.arrival.batch
+        talk = all(change.header.klass > BINDING for change in batch.changes)
+        return talk and len(batch.changes) <= SMALL and not batch.erasers
+
+
+def groups(given: Sequence[Given]) -> Iterator[list[Given]]:
+    """Cut what was given into what goes together, in order."""
+    together: list[Given] = []
+    size = 0
+    for one in given:
+        small = one.is_small()
+        size += len(one.arrival.batch.changes)
+        if together and not (small and size <= MOST):
+            yield together
+            together, size = [], len(one.arrival.batch.changes)
+        together.append(one)
+        if not small:
+            yield together
+            together, size = [], 0
+    if together:
+        yield together
+
+
+def joined(together: Sequence[Given]) -> Arrival:
+    """Return several batches as one; each change once."""
+    if len(together) == 1:
+        return together[0].arrival
+    changes = {change.id: change for one in together for change in one.arrival.batch.changes}
+    opened = {id_: found for one in together for id_, found in one.arrival.opened.items()}
+    return Arrival(Batch(list(changes.values()), {}), opened)
+
+
+def share(outcome: Outcome, together: Sequence[Given]) -> None:
+    """Tell each batch what became of it; what came in two counts as accepted in the first, as known in the second."""
+    if len(together) == 1:
+        together[0].outcome = outcome
+        return
+    accepted = {entry.change.id: entry for entry in outcome.accepted}
+    fresh = set(accepted)
+    for one in together:
+        changes = one.arrival.batch.changes
+        authors = {change.header.author for change in changes}
+        gaps = [gap for gap in outcome.gaps if gap.author in authors]
+        branches = [place for place in outcome.branches if place[0] in authors]
+        mine = [accepted[change.id] for change in changes if change.id in fresh]
+        here = sum(change.id in accepted for change in changes)
+        fresh.difference_update(entry.change.id for entry in mine)
+        one.outcome = Outcome(mine, here - len(mine), gaps, branches)

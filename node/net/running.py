@@ -1,0 +1,42 @@
+"""A session that runs over a link."""
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+
+from crdt.sync import Session
+from identity.errors import CommonsError
+from node.net.outgoing import Outgoing
+from node.net.ports import Link
+
+
+@dataclass(slots=True)
+class Running:
+    """A session with its link, since when it runs, and what is under way: wants being served, what is being stored.
+
+    `level` names the spaces in which both sides held the same once; `fault` is what the peer did wrong while this node
+    was storing.
+    """
+
+    session: Session
+    link: Link
+    born: float = 0.0
+    cursors: dict[int, list[int]] = field(default_factory=dict)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
+    serving: asyncio.Lock = field(default_factory=asyncio.Lock)
+    behind: bool = False
+    trusted: bool = False
+    level: set[bytes] = field(default_factory=set)
+    out: Outgoing = field(init=False)
+    storing: asyncio.Task[None] | None = None
+    pushing: deque[asyncio.Task[None]] = field(default_factory=deque)
+    fault: CommonsError | None = None
+
+    def __post_init__(self) -> None:
+        self.out = Outgoing(self.link)
+
+    async def pushes_stored(self, most: int = 0) -> None:
+        """Wait until at most so many of the peer's pushes are still being stored."""
+        while len(self.pushing) > most:
+            await asyncio.wait({self.pushing[0]})
+            self.pushing.popleft()
