@@ -60,8 +60,7 @@ async def carry_over(road: Road, space: Space) -> int:
 
     Returns how many that were; answers keep their place where what they answer was carried over too.
     """
-    old = origin(road, space)
-    mine = await _mine(road, old)
+    mine = await _mine(road, space)
     here = await _carried(road, space, mine)
     missing = [line for line in mine if line.id not in here]
     for start in range(0, len(missing), BATCH):
@@ -72,18 +71,19 @@ async def carry_over(road: Road, space: Space) -> int:
 async def still_to_carry(road: Road, space: Space) -> int:
     """Return how many of one's own posts of the continued space are not in this one."""
     try:
-        mine = await _mine(road, origin(road, space))
+        mine = await _mine(road, space)
     except Refused:
         return 0
     here = await _carried(road, space, mine)
     return sum(line.id not in here for line in mine)
 
 
-async def _mine(road: Road, old: Space) -> list[PostLine]:
-    """Return one's own posts and answers, oldest first."""
-    every = 1 << 40
+async def _mine(road: Road, space: Space) -> list[PostLine]:
+    """Return one's own posts and answers in the continued space, oldest first: those from before it was continued."""
+    old, every = origin(road, space), 1 << 40
+    until = space.law.founding.time if space.law.founding is not None else 0
     lines = await road.database.read(lambda db: queries.by_person(db, old.index.no, road.me, every))
-    return sorted((line for line in lines if not line.retracted), key=lambda line: line.place)
+    return sorted((line for line in lines if not line.retracted and line.time <= until), key=lambda line: line.place)
 
 
 async def _carried(road: Road, space: Space, lines: Sequence[PostLine]) -> dict[bytes, Placed]:
