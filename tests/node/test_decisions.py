@@ -10,6 +10,7 @@ from node.ingest import deciding
 from node.ingest.spaces import Space
 from node.runtime import Node, now_ms
 from node.store import queries
+from ui.operations import perform
 
 QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "grave_threshold": [1, 2]}
 
@@ -130,3 +131,18 @@ async def until_text(text: str, space: bytes, *nodes: Node) -> None:
             return text in await texts(node, space)
 
         await until(there)
+
+
+async def test_who_was_removed_keeps_their_name_on_what_they_said(start: Neighbourhood) -> None:
+    nodes, space = await garden_of(start, "Amina", "Bola", "Chidi")
+    amina, bola, chidi = nodes
+    await chidi.road.submit(here(chidi, space), WritePost("from before", None, None, []))
+    await until_text("from before", space, amina, bola)
+    await decided(space, [amina, bola], ["remove", chidi.road.me])
+
+    verified = await perform(amina, "verify", {"space": "-"})
+    await perform(amina, "rebuild", {"space": "-"})
+
+    no = here(amina, space).index.no
+    names = await amina.database.read(lambda db: queries.names(db, no))
+    assert (verified["faults"], names.get(chidi.road.me)) == ([], "Chidi")
