@@ -138,11 +138,15 @@ async def test_who_was_removed_keeps_their_name_on_what_they_said(start: Neighbo
     amina, bola, chidi = nodes
     await chidi.road.submit(here(chidi, space), WritePost("from before", None, None, []))
     await until_text("from before", space, amina, bola)
+    no = here(amina, space).index.no
+
+    async def name() -> str | None:
+        return (await amina.database.read(lambda db: queries.names(db, no))).get(chidi.road.me)
+
+    await until(name)
     await decided(space, [amina, bola], ["remove", chidi.road.me])
 
     verified = await perform(amina, "verify", {"space": "-"})
     await perform(amina, "rebuild", {"space": "-"})
 
-    no = here(amina, space).index.no
-    names = await amina.database.read(lambda db: queries.names(db, no))
-    assert (verified["faults"], names.get(chidi.road.me)) == ([], "Chidi")
+    assert (verified["faults"], await name()) == ([], "Chidi")
