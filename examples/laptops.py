@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from node.config import Config  # the path above comes first
 from node.ingest.spaces import Space
-from node.runtime import Node
+from node.runtime import Node, now_ms
 from ui.operations import perform
 
 LOOK_AGAIN_S = 0.005
@@ -26,15 +26,16 @@ LOOK_AGAIN_S = 0.005
 class Laptop:
     """A person's laptop. Open, it runs a node; without a network it is a laptop on a train."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, clock_ms: Callable[[], int] = now_ms) -> None:
         self.name = name
         self.folder = folder / name
+        self.clock_ms = clock_ms
         self.node: Node
         self.is_open = False
 
     async def open(self, *, network: bool = True) -> "Laptop":
         """Open the lid; the first time, its owner says their name."""
-        self.node = Node(self.folder, Config(listen=("/ip4/127.0.0.1/tcp/0",), discovery=False))
+        self.node = Node(self.folder, Config(listen=("/ip4/127.0.0.1/tcp/0",), discovery=False), self.clock_ms)
         await self.node.open()
         self.is_open = True
         if not self.node.is_ready:

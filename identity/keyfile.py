@@ -102,12 +102,12 @@ def new_person(time_ms: int, seed: bytes | None = None, slot: int = 0) -> Keys:
     return Keys(device, time_ms, root, certify(root, device.public, slot, time_ms))
 
 
-def same_person(time_ms: int, seed: bytes) -> Keys:
+def same_person(time_ms: int, seed: bytes, slot: int | None = None) -> Keys:
     """Return the keys of a new device of the person whose seed this is.
 
-    Which slots their other devices have, a newcomer to all spaces cannot know; 0 is the first device's.
+    Which slots their other devices have, a newcomer to all spaces cannot know, unless told; 0 is the first device's.
     """
-    return new_person(time_ms, seed, 1 + secrets.randbelow(SLOTS - 1))
+    return new_person(time_ms, seed, 1 + secrets.randbelow(SLOTS - 1) if slot is None else slot)
 
 
 def new_device(time_ms: int) -> Keys:
@@ -147,16 +147,18 @@ def write_keys(keys: Keys, lock: Lock | None) -> bytes:
     if lock is None:
         fields["keys"] = plain
     else:
-        box = nacl.secret.SecretBox(lock.key).encrypt(_canonical(plain))
-        fields["kdf"] = {
-            "name": "argon2id",
-            "salt": lock.salt.hex(),
-            "operations": lock.operations,
-            "memory_bytes": lock.memory_bytes,
-        }
-        fields["box"] = bytes(box).hex()
+        fields |= seal_box(plain, lock)
     fields["checksum"] = _checksum(fields)
     return json.dumps(fields, indent=2).encode() + b"\n"
+
+
+def seal_box(plain: dict[str, Any], lock: Lock) -> dict[str, Any]:
+    """Return fields that hold other fields under a lock: its parameters as `kdf`, and the `box`."""
+    box = nacl.secret.SecretBox(lock.key).encrypt(_canonical(plain))
+    kdf = {
+        "name": "argon2id", "salt": lock.salt.hex(), "operations": lock.operations, "memory_bytes": lock.memory_bytes,
+    }  # fmt: skip
+    return {"kdf": kdf, "box": bytes(box).hex()}
 
 
 def is_locked(raw: bytes) -> bool:
@@ -181,7 +183,7 @@ def read_keys(raw: bytes, passphrase: str | None) -> tuple[Keys, Lock | None]:
     if "box" in fields:
         if passphrase is None:
             raise Refused("these keys are locked: enter the passphrase")
-        lock, plain = _unlock(fields, passphrase)
+        lock, plain = open_box(fields, passphrase)
     try:
         keys = _from_fields(plain)
     except (KeyError, TypeError, ValueError, OverflowError, BadSignature) as error:
@@ -208,7 +210,13 @@ def _read_fields(raw: bytes) -> dict[str, Any]:
     return fields
 
 
-def _unlock(fields: dict[str, Any], passphrase: str) -> tuple[Lock, Any]:
+def open_box(fields: dict[str, Any], passphrase: str) -> tuple[Lock, Any]:
+    """Open what `seal_box` sealed.
+
+    Raises:
+        Refused: if the passphrase is wrong.
+        Malformed: if the fields are damaged, or ask for more work than a passphrase is worth.
+    """
     try:
         kdf = fields["kdf"]
         name, salt, box = kdf["name"], bytes.fromhex(kdf["salt"]), bytes.fromhex(fields["box"])

@@ -181,15 +181,14 @@ class Node:
         keys = self.keyring.keys
         return Self(keys.person or keys.device.public, keys.certificate or b"", keys.root)
 
-    async def name_yourself(self, name: str, passphrase: str | None = None, seed: bytes | None = None) -> None:
-        """Make this person's keys and remember what they want to be called.
-
-        With the seed of a recovery phrase this becomes a new device of the person whose phrase it is.
-        """
+    async def name_yourself(
+        self, name: str, passphrase: str | None = None, seed: bytes | None = None, slot: int | None = None
+    ) -> None:
+        """Make this person's keys; with a recovery phrase's seed, those of a new device (in a slot known as free)."""
         if self.keyring is not None or keyring.exists(self.folder):
             raise Refused("Somebody has said their name here already.")
         now = self.clock_ms()
-        keys = new_person(now) if seed is None else same_person(now, seed)
+        keys = new_person(now) if seed is None else same_person(now, seed, slot)
         await self.database.transaction(lambda db: queries.keep_setting(db, NAME_SETTING, name))
         await self._begin(keyring.create(self.folder, keys, passphrase))
 

@@ -46,3 +46,17 @@ def test_a_small_workshop_converges() -> None:
     assert len(set(outcome["digests"].values())) == 1
     assert outcome["seconds"] < 60
     assert 0 < outcome["memory_mb"] < 1000
+
+
+def test_a_small_cooperative_is_founded_decides_and_outlives_a_cheat() -> None:
+    outcome = told("founding.py", "--people", "6")
+
+    steps = outcome["steps"]
+    assert (outcome["converged"], len(set(outcome["digests"].values()))) == (True, 1)
+    assert sorted(outcome["digests"]) == ["Amina", "Bo", "Cem", "Dora"]
+    assert steps["gather"] == {"members": 6, "while_apart": 3}
+    assert steps["give_a_role"] == {"result": "yes", "then": True, "later": False}
+    assert (steps["remove"]["key_rotated"], steps["remove"]["hugo_reads_new"]) == (True, False)
+    assert (steps["partition"]["one_result"], steps["partition"]["tally"]) == (True, {"yes": 4, "no": 1, "abstain": 0})
+    assert steps["cheat"] == {"at_home": "yes", "on_the_train": "no", "contested": True, "named": ["Eli"]}
+    assert (steps["mend"]["result"], outcome["seconds"] < 90) == ("yes", True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ui.cli_holons import add_holons
 from ui.cli_law import EXAMPLES, SPACE, add_founding, add_law
 
 IMPORT_GARBAGE = 100_000  # importing makes much and drops little: looking for garbage meanwhile is a tenth of its time
@@ -44,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_daily(add)
     add_law(add)
+    add_holons(add)
     _add_upkeep(add)
     return parser
 
@@ -123,7 +125,12 @@ def _add_upkeep(add: Add) -> None:
         (("--leave",), {"action": "store_true", "help": "leave them: they are not offered again"}),
     )
     add("status", "Say how the node is.")
-    add("verify", "Check every signature and fold anew, and print the digests.", SPACE)
+    add(
+        "verify",
+        "Check every signature and fold anew, and print the digests.",
+        SPACE,
+        (("--log",), {"type": Path, "metavar": "FILE", "help": "check a published log instead; needs no node"}),
+    )
     add("rebuild", "Make everything that is shown anew from the log.", SPACE)
     add(
         "doctor",

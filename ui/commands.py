@@ -33,9 +33,10 @@ def run(options: Options) -> int:
     """Run one command; returns the exit code."""
     logging.basicConfig(level=os.environ.get("COMMONS_LOG", "WARNING"), format="%(levelname)s %(name)s %(message)s")
     options.folder = options.home or settings.default_folder()
-    from ui import commands_data, commands_law
+    from ui import commands_data, commands_holons, commands_law
 
-    return {**_COMMANDS, **commands_data.COMMANDS, **commands_law.COMMANDS}[options.command](options)
+    known = {**_COMMANDS, **commands_data.COMMANDS, **commands_law.COMMANDS, **commands_holons.COMMANDS}
+    return known[options.command](options)
 
 
 def show(options: Options, data: Data, words: str) -> int:
@@ -229,7 +230,11 @@ def _neighbours(number: int) -> str:
 
 
 def verify(options: Options) -> int:
-    """Check everything."""
+    """Check everything, or a published log."""
+    if options.log is not None:
+        from ui.commands_holons import verify_log
+
+        return verify_log(options)
     data = ask(options, "verify", space=options.space)
     lines = [*data["faults"], f"{data['changes']} changes, digest {data['digest']}, rows {data['rows']}"]
     if not data["good"]:

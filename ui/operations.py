@@ -63,7 +63,9 @@ def table() -> Mapping[str, Operation]:
     from ui import (  # noqa: F401 - importing them fills the table
         api_data,
         api_devices,
+        api_holons,
         api_law,
+        api_moving,
         api_posts,
         api_profiles,
         api_spaces,

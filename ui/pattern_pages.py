@@ -29,6 +29,7 @@ from ui.pattern_examples import (
     space,
     thread,
 )
+from ui.people_views import FieldLine, Newcomer, News
 from ui.templating import qr_drawing
 from ui.views import ArrivingView, ErrorView, FeedView, FormView, NavItem, Notice, RevisionView
 
@@ -110,6 +111,11 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "here": people(now)[:2],
             "arrived": (("Posts since yesterday", 14), ("New people", 1)),
             "arriving": ArrivingView(1_240, 5_000),
+            "news": News(
+                "/patterns/feed",
+                (Newcomer(ME, "/patterns/thread", True), Newcomer(ME, "/patterns/person", False)),
+                (NavItem("Inês Duarte", "/patterns/thread"),),
+            ),
         },
     ),
     "feed_empty": (
@@ -122,6 +128,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "here": (),
             "arrived": (),
             "arriving": None,
+            "news": News(),
             "frame": frame(
                 "feed", Notice("done", "Community garden is founded. Say hello, or invite the first neighbour.")
             ),
@@ -165,6 +172,11 @@ PAGES: dict[str, tuple[str, str, Context]] = {
         lambda now: {
             "space": space(),
             "person": people(now)[0],
+            "lines": (
+                FieldLine("Can do", "Bicycles, bread, a little carpentry"),
+                FieldLine("How to reach them", "Mill Lane 3", "Only some people see this, you among them."),
+            ),
+            "ask_url": "/patterns/person",
             "posts": FeedView("example-person", "", posts(now)[1:2]),
         },
     ),

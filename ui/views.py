@@ -215,7 +215,8 @@ class ArrivingView:
 class FeedView:
     """Posts by time, newest first. ``new_since_ms`` draws the unread line before the first new one.
 
-    ``newest_url`` leads back to the first page; it is empty there.
+    ``newest_url`` leads back to the first page; it is empty there. ``deep_url`` leads to the posts of the space's parts
+    beside its own, where it has any.
     """
 
     place: str
@@ -225,6 +226,7 @@ class FeedView:
     new_since_ms: int | None = None
     older_url: str = ""
     newest_url: str = ""
+    deep_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,7 +265,7 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """A member of a space. ``words`` are read aloud to be sure of a key."""
+    """A member of a space. ``words`` are read aloud to be sure of a key; ``belongs`` says of which parents they are."""
 
     ref: PersonRef
     nearness: Nearness
@@ -275,8 +277,8 @@ class PersonView:
     devices: tuple[DeviceView, ...] = ()
     is_founder: bool = False
     pronouns: str = ""
-    contact: str = ""
     edit_url: str = ""
+    belongs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,9 @@ FIELDS = (NAME, "pronouns", "about", "contact", "skills", "interests", "needs", 
 OWN = "own:"
 """How a field of a member's own begins; sixteen hex digits follow, and its name travels beside its value."""
 
+COMPARED = ("skills", "interests", "needs", "offers")
+"""The fields by whose words people and spaces are found that fit each other."""
+
 SPACE, PUBLIC, SOME = "space", "public", "some"
 AUDIENCES = (SPACE, PUBLIC, SOME)
 MAX_NAME_CHARS = 60
@@ -30,6 +33,7 @@ MAX_LABEL_CHARS = 60
 MAX_VALUE_CHARS = 2_000
 MAX_OWN_FIELDS = 12
 MAX_BOXES = 256
+LEAST_WORD_CHARS = 4
 MAX_SEALED_BYTES = 16 * 1024
 MAX_NOTE_BYTES = 32 * 1024
 _OWN_CHARS = len(OWN) + 16
@@ -169,6 +173,12 @@ def allow_name(name: str) -> None:
     require(name.strip(), "Please say what people may call you.")
     require(len(name) <= MAX_NAME_CHARS, f"A name can hold {MAX_NAME_CHARS} characters; this has {len(name)}.")
     require("\n" not in name, "A name is one line.")
+
+
+def words_in(text: str) -> frozenset[str]:
+    """Return the words of a text that are worth comparing, in small letters; short ones join what has nothing to do."""
+    words = "".join(letter if letter.isalnum() else " " for letter in text.casefold()).split()
+    return frozenset(word for word in words if len(word) >= LEAST_WORD_CHARS)
 
 
 def _is_own(fact: Fact) -> bool:

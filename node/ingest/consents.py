@@ -53,10 +53,10 @@ def charter_version(space: Space) -> int:
     return max(1, space.law.present().sealed.charter.version)
 
 
-async def accepted_version(road: Road, space: Space) -> int:
-    """Return the version of the rules that this person agreed to; 0 if none."""
+async def accepted(road: Road, space: Space) -> ConsentRow | None:
+    """Return which version of the rules this person agreed to, and when; None if they did not."""
     row = (await _said(road, space, CHARTER, road.me)).get(ANYBODY)
-    return row.version if row is not None and row.given else 0
+    return row if row is not None and row.given else None
 
 
 async def ask(road: Road, space: Space, person: bytes, use: str) -> Change:

@@ -44,8 +44,10 @@ class Duties:
     async def _do(self, id_: bytes) -> None:
         """Do an office's duties, and keep a space's secrets and one's own profile with those who may read them."""
         async with self._lock:  # one after another, or a thing would be done twice
-            if self._road.spaces[id_].state != "member":
-                return
+            space = self._road.spaces[id_]
+            mine = space.history.logs.get(self._road.device.public)
+            if space.state != "member" or (mine is not None and mine.forked is not None):
+                return  # nothing that this device signs would count
             try:
                 await do_duties(self._road, self._road.spaces[id_])
                 space = self._road.spaces[id_]

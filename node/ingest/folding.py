@@ -66,13 +66,15 @@ async def _all_facts(database: Database, space: Space, subject: bytes, fresh: Se
 async def _erase(database: Database, work: Intake, entry: Accepted | store_log.Stored, command: RetractPost) -> None:
     """Drop the bodies that a retraction names, where they are its author's own."""
     space = work.space
-    person = space.law.person_of(entry.change.header.author)
+    author = entry.change.header.author
+    person = space.law.owner_of(author)
     here = {kept.change.id: kept for kept in work.plan.accepted}
     for id_ in command.erases():
         target = here.get(id_) or await _stored(database, space, id_)
         if target is None or target.change.body is None or target.change.header.klass < TALK:
             continue
-        if space.law.person_of(target.change.header.author) == person:
+        wrote = target.change.header.author
+        if wrote == author or (person is not None and space.law.owner_of(wrote) == person):
             work.plan.erased.append((target.change, target.number, entry.change))
 
 

@@ -245,8 +245,8 @@ class Intake:
 
     def _may_erase(self, eraser: bytes, command: RetractPost, author: bytes) -> bool:
         """Tell whether a device erases what it or another of its person's wrote, be it one not heard of yet."""
-        person = self.space.law.person_of(author)
-        theirs = self.space.law.person_of(eraser) or command.person_of(eraser)
+        person = self.space.law.owner_of(author)
+        theirs = self.space.law.owner_of(eraser) or command.person_of(eraser)
         return eraser == author or (person is not None and person == theirs)
 
     def finish(self, kept: Sequence[Accepted]) -> None:

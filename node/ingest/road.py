@@ -17,6 +17,7 @@ from crdt.history import Accepted, Log, Parent, Verdict
 from identity.errors import BadSignature, Malformed, Refused, StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
+from node.domain.area import require
 from node.domain.law.fold import MAX_KNOCKS
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace
 from node.ingest.cuts import make_cuts
@@ -123,6 +124,8 @@ class Road:
         space = self.spaces[id_]
         mine = space.history.logs.get(self.device.public)
         if mine is not None and mine.forked is not None:
+            cut = self.device.public in space.law.present().cuts()
+            require(not cut, "You are no longer a member of this space, or ended this device: nothing it says counts.")
             raise Refused(
                 "This device's key was used in two places at once. Start commons again: it becomes a new device."
             )

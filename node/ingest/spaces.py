@@ -229,8 +229,8 @@ class Space:
         return Opened(body=body, command=command)
 
     def person_of(self, device: bytes) -> bytes | None:
-        """Return whom a device acts for, the one who knocks included."""
-        person = self.law.person_of(device)
+        """Return whose device this is or was, the one who knocks included."""
+        person = self.law.owner_of(device)
         if person is not None:
             return person
         return next(

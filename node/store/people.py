@@ -2,11 +2,13 @@
 
 import sqlite3
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from node.domain.consents import ConsentRow
 from node.domain.profiles import SOME, FieldRow
 
 _FIELDS = f"SELECT {', '.join(FieldRow._fields)} FROM profile"
+_FIRST_POSTS = 20
 _CONSENTS = f"SELECT {', '.join(ConsentRow._fields)} FROM consent"
 
 
@@ -48,3 +50,39 @@ def consents_to(connection: sqlite3.Connection, space: int, use: str) -> dict[by
         consent = ConsentRow(*row)
         found.setdefault(consent.person, {})[consent.by] = consent
     return found
+
+
+class Hello(NamedTuple):
+    """How a newcomer arrived: their first post, in which thread, and whether anybody has answered any of theirs."""
+
+    post: bytes | None
+    thread: bytes | None
+    is_greeted: bool
+
+
+def hello_of(connection: sqlite3.Connection, space: int, person: bytes) -> Hello:
+    """Return how a newcomer arrived; of who writes much the first posts are looked at."""
+    first = connection.execute(
+        "SELECT change.id, coalesce(post.thread, change.id) FROM post JOIN change USING (number)"
+        " JOIN log ON log.no = post.log WHERE log.space = ? AND log.person = ? AND retracted = 0"
+        " ORDER BY post.dated, post.number LIMIT ?",
+        (space, person, _FIRST_POSTS),
+    ).fetchall()
+    answered = (
+        "SELECT 1 FROM post JOIN log ON log.no = post.log"
+        " WHERE post.thread = ? AND post.parent = ? AND retracted = 0 AND log.person != ? LIMIT 1"
+    )
+    is_greeted = any(connection.execute(answered, (thread, post, person)).fetchone() for post, thread in first)
+    post, thread = first[0] if first else (None, None)
+    return Hello(post, thread, is_greeted)
+
+
+def naming(connection: sqlite3.Connection, space: int, did: str, after: int, limit: int) -> list[int]:
+    """Return the numbers of the newest posts, stored after a change, in which a key stands; its letters are a word."""
+    found = connection.execute(
+        "SELECT post.number FROM search JOIN post ON post.number = search.rowid"
+        " WHERE search MATCH ? AND post.number > ? AND post.space = ? AND retracted = 0"
+        " ORDER BY search.rowid DESC LIMIT ?",
+        (f'"{did.rpartition(":")[2]}"', after, space, limit),
+    )
+    return [row[0] for row in found]

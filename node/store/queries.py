@@ -300,6 +300,12 @@ def purpose(connection: sqlite3.Connection, space: int) -> str:
     return row[0] if row else ""
 
 
+def page_text(connection: sqlite3.Connection, space: int) -> str:
+    """Return the words of a space's page, its title first."""
+    row = connection.execute("SELECT title, body FROM document WHERE space = ?", (space,)).fetchone()
+    return f"{row[0]}\n\n{row[1]}" if row else ""
+
+
 def newest_change(connection: sqlite3.Connection) -> int:
     """Return the number of the change that was stored last, in whichever space."""
     return int(connection.execute("SELECT coalesce(max(number), 0) FROM change").fetchone()[0])

@@ -42,6 +42,11 @@ def add_space(connection: sqlite3.Connection, vault: Vault, row: SpaceRow) -> in
     return int(cursor.lastrowid or 0)
 
 
+def keep_state(connection: sqlite3.Connection, space: int, state: str) -> None:
+    """Keep whether this node is a member of a space, waits for that, or has left."""
+    connection.execute("UPDATE space SET state = ? WHERE no = ?", (state, space))
+
+
 def read_secrets(connection: sqlite3.Connection, vault: Vault, space: int) -> tuple[list[bytes], list[bytes]]:
     """Return the law secrets and the talk secrets held for a space, oldest first."""
     rows = connection.execute(

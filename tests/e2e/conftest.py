@@ -23,6 +23,7 @@ from ui.assets import Assets, serve_assets
 from ui.guards import SESSION, protect
 from ui.pattern_examples import composer, feed, frame, posts, space, thread
 from ui.patterns import serve_patterns
+from ui.people_views import News
 from ui.session import Gate
 from ui.templating import Templates
 
@@ -123,7 +124,7 @@ class Site:
         writing = composer({} if is_shared or not text else {"text": "There is nothing written yet."})
         writing = replace(writing, form=replace(writing.form, action="/feed"), is_shared=is_shared)
         listed = replace(feed(NOW_MS), fragment_url="/fragment/{id}")
-        around = {"here": (), "arrived": (), "arriving": None}
+        around = {"here": (), "arrived": (), "arriving": None, "news": News()}
         return self._page(request, "feed.html", {"composer": writing, "feed": listed} | around)
 
     async def _talk(self, request: web.Request) -> web.Response:

@@ -10,6 +10,7 @@ from node.ingest import deciding
 from node.ingest.spaces import Space
 from node.runtime import Node, now_ms
 from node.store import queries
+from ui.operations import perform
 
 QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "grave_threshold": [1, 2]}
 
@@ -148,3 +149,22 @@ async def test_a_pause_stops_posting_and_opens_its_own_review(start: Neighbourho
         await deciding.vote(node.road, here(node, space), review.change.id, "yes")
     await until(lambda: review.change.id in law(bola, space).present().sealed.finals, 40)
     await bola.road.submit(here(bola, space), WritePost("thank you all", None, None, []))
+
+
+async def test_who_was_removed_keeps_their_name_on_what_they_said(start: Neighbourhood) -> None:
+    nodes, space = await garden_of(start, "Amina", "Bola", "Chidi")
+    amina, bola, chidi = nodes
+    await chidi.road.submit(here(chidi, space), WritePost("from before", None, None, []))
+    await until_text("from before", space, amina, bola)
+    no = here(amina, space).index.no
+
+    async def name() -> str | None:
+        return (await amina.database.read(lambda db: queries.names(db, no))).get(chidi.road.me)
+
+    await until(name)
+    await decided(space, [amina, bola], ["remove", chidi.road.me])
+
+    verified = await perform(amina, "verify", {"space": "-"})
+    await perform(amina, "rebuild", {"space": "-"})
+
+    assert (verified["faults"], await name()) == ([], "Chidi")

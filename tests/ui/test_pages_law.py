@@ -88,7 +88,7 @@ async def test_a_newcomer_reads_the_rules_and_accepts_them_before_the_first_post
     assert "Welcome to Garden" in hello.text
     assert "Every member may invite." in hello.text
     assert "You accepted version 1 of the rules." in feed.text
-    assert feed.url == again.url == here
+    assert (feed.url, again.url) == (f"{here}/welcome", here)
 
 
 async def test_who_may_do_what_is_one_page_with_what_i_may_and_who_holds_which_role(garden: Place) -> None:

@@ -19,6 +19,7 @@ from ui.locales import catalogue_path, choose_language, direction, languages, tr
 from ui.pattern_examples import feed, frame, posts, space
 from ui.pattern_pages import PAGES
 from ui.patterns import pattern_page
+from ui.people_views import News
 from ui.templating import FOLDER, Formats, Templates, qr_drawing, web_address
 from ui.views import ImportedFrom, PersonRef
 
@@ -97,6 +98,7 @@ def test_what_people_write_is_escaped_wherever_it_stands(templates: Templates) -
         "here": (),
         "arrived": ((HOSTILE, 1),),
         "arriving": None,
+        "news": News(),
     }
 
     html = templates.render("feed.html", "en", context)

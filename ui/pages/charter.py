@@ -1,6 +1,5 @@
 """The rules of a space: each as its sentence, who seals, which decision changed what, and accepting them."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,8 +7,8 @@ from aiohttp import web
 
 from node.domain.law.records import Proposal
 from node.domain.law.view import View
+from node.ingest import consents
 from node.ingest.spaces import Space
-from node.store import queries
 from ui.law_words import RULE_LABELS, effect_words, sentences
 from ui.pages.frame import page, space_head
 from ui.pages.telling import telling
@@ -119,15 +118,11 @@ def passed(view: View) -> list[tuple[Proposal, bytes]]:
 # -- accepting ---------------------------------------------------------------------------------------------------------
 
 
-def _setting(space: Space) -> str:
-    return f"pages accepted {space.id.hex()}"
-
-
 async def accepted_version(visit: Visit, space: Space) -> Accepted | None:
     """Return which version of the rules this person accepted; who founded a space accepted what they wrote."""
-    kept = await visit.node.database.read(lambda db: queries.setting(db, _setting(space)))
-    if kept:
-        return Accepted(*json.loads(kept))
+    said = await consents.accepted(visit.node.road, space)
+    if said is not None:
+        return Accepted(said.version, said.time)
     founding = space.law.founding
     if founding is not None and space.law.grants[founding.author][0].person == visit.node.me.person:
         return Accepted(1, founding.time)
@@ -159,7 +154,6 @@ async def accept(visit: Visit) -> web.Response:
         words = visit.gettext("The rules have changed meanwhile. Read them once more.")
         return visit.go(visit.url("/charter"), words)
     first = await accepted_version(visit, visit.here) is None
-    kept = json.dumps([holds, visit.node.clock_ms()])
-    await visit.node.database.transaction(lambda db: queries.keep_setting(db, _setting(visit.here), kept))
+    await consents.accept_charter(visit.node.road, visit.here)
     words = visit.gettext("You accepted version %(version)s of the rules.") % {"version": holds}
-    return visit.go(visit.url() if first else visit.url("/charter"), words)
+    return visit.go(visit.url("/welcome") if first else visit.url("/charter"), words)

@@ -17,6 +17,7 @@ from ui.guards import attachment_headers
 from ui.live import feed_place
 from ui.operations import as_id
 from ui.pages.frame import page, space_head
+from ui.pages.news import news_for
 from ui.pages.rows import composer, place_of, post_view, waiting_posts, waiting_view, what_arrives
 from ui.pages.visit import NOT_DONE, Book, Seen, Visit, status_of
 from ui.views import FeedView, PersonRef, PersonView, PostView
@@ -95,6 +96,7 @@ async def show_feed(visit: Visit, typed: str | None = None, error: CommonsError 
         "here": await who_is_here(visit),
         "arrived": await what_arrived(visit),
         "arriving": what_arrives(visit),
+        "news": await news_for(visit, seen.before),
     }
     return await page(visit, "feed", "feed.html", context, status_of(error))
 

@@ -15,7 +15,9 @@ from node.store import queries
 from node.store.queries import PostLine
 from ui.api_posts import read_cursor, write_cursor
 from ui.markup import rendered
+from ui.pages.consents import ask_url
 from ui.pages.frame import page, space_head
+from ui.pages.profile import lines_about
 from ui.pages.rows import post_view
 from ui.pages.visit import Book, Visit, clean_name
 from ui.views import DeviceView, FeedView, Nearness, PersonView
@@ -85,7 +87,8 @@ async def person(visit: Visit) -> web.Response:
     before = read_cursor(visit.request.query.get("before"))
     lines = await visit.node.database.read(lambda db: queries.by_person(db, space.index.no, key, MAX_POSTS, before))
     view = person_view(visit, key, grants, names, connected_people(visit, space))
-    fields = await profile_fields(visit, key)
+    said = await fields_of(visit.node.road, space, key)
+    fields = {field.name: field.value for field in said}
     context = {
         "space": await space_head(visit, ""),
         "person": PersonView(
@@ -99,9 +102,10 @@ async def person(visit: Visit) -> web.Response:
             devices=tuple(device_view(visit, grant) for grant in grants),
             is_founder=view.is_founder,
             pronouns=clean_name(fields.get("pronouns", "")),
-            contact=clean_name(fields.get("contact", ""), 200),
-            edit_url="/settings#identity" if view.ref.is_me else "",
+            edit_url=visit.url("/profile") if view.ref.is_me and visit.may_write else "",
         ),
+        "lines": lines_about(visit, said),
+        "ask_url": ask_url(visit, key),
         "posts": _posts_view(visit, key, lines, seen.before, is_first_page=before is None),
     }
     return await page(visit, "person", "person.html", context)
@@ -118,11 +122,6 @@ def _posts_view(
         older_url=f"{here}?before={write_cursor(lines[-1])}" if len(lines) == MAX_POSTS else "",
         newest_url="" if is_first_page else here,
     )
-
-
-async def profile_fields(visit: Visit, key: bytes) -> dict[str, str]:
-    """Return what a person says about themselves in this space, as far as it is meant for the reader."""
-    return {field.name: field.value for field in await fields_of(visit.node.road, visit.here, key)}
 
 
 def spoken(key: bytes) -> tuple[str, ...]:

@@ -6,8 +6,10 @@ from node.runtime import Node
 from ui.live import Hub, serve_live
 from ui.pages.charter import add_charter
 from ui.pages.connections import add_connections
+from ui.pages.consents import add_consents
 from ui.pages.cut_off import add_cut_off
 from ui.pages.data import add_data
+from ui.pages.decisions import add_decisions
 from ui.pages.feed import add_feed
 from ui.pages.founding import add_founding
 from ui.pages.invites import add_invites
@@ -16,10 +18,13 @@ from ui.pages.opening import add_opening
 from ui.pages.page import add_space_page
 from ui.pages.people import add_people
 from ui.pages.powers import add_powers
+from ui.pages.profile import add_profile
+from ui.pages.proposing import add_proposing
 from ui.pages.search import add_search
 from ui.pages.settings import add_settings
 from ui.pages.threads import add_threads
 from ui.pages.visit import Book, Pages
+from ui.pages.welcome import add_welcome
 from ui.session import Gate
 from ui.templating import Templates
 
@@ -29,12 +34,17 @@ PARTS = (
     add_feed,
     add_threads,
     add_people,
+    add_profile,
+    add_consents,
+    add_welcome,
     add_space_page,
     add_invites,
     add_connections,
     add_log,
     add_charter,
     add_powers,
+    add_proposing,
+    add_decisions,
     add_settings,
     add_search,
     add_data,

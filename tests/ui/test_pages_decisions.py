@@ -1,0 +1,228 @@
+"""Deciding on the pages, without scripts: proposing, supporting, voting, results, refusals in the rules' words."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from loopback import until
+from other_members import Member
+from page_reader import Browser, Shown, served
+
+from identity.keys import to_did
+from node.domain.law.charter import RULES
+from node.domain.law.decisions import CastBallot, Propose
+from node.ingest import deciding
+from node.ingest.spaces import Space
+from node.runtime import Node
+
+Place = tuple[Node, Space, Browser, str]
+QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "grave_threshold": [1, 2]}
+SLOW = {"voting_days": 3}
+DAY_MS = 86_400_000
+
+
+async def place(tmp_path: Path, rules: dict[str, object]) -> AsyncIterator[Place]:
+    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
+        await node.name_yourself("Inês")
+        space = await node.found("Garden", rules)
+        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
+
+
+@pytest.fixture
+async def quick(tmp_path: Path) -> AsyncIterator[Place]:
+    """The founder of a space in which votes last a second."""
+    async for one in place(tmp_path, QUICK):
+        yield one
+
+
+@pytest.fixture
+async def slow(tmp_path: Path) -> AsyncIterator[Place]:
+    """The founder of a space in which votes last three days."""
+    async for one in place(tmp_path, SLOW):
+        yield one
+
+
+async def propose(browser: Browser, here: str, kind: str, query: str = "", **values: str) -> Shown:
+    """Open the form of a kind and send it."""
+    asked = await browser.open(f"{here}/decisions/new/{kind}{query}")
+    return await browser.send(asked.form(f"/new/{kind}"), **values)
+
+
+async def test_a_rule_is_proposed_with_a_reason_and_voted_on(slow: Place) -> None:
+    node, _, browser, here = slow
+    empty = await browser.open(f"{here}/decisions")
+
+    made = await propose(browser, here, "rule", "?rule=vouchers", rule_vouchers="5", text="We grow **fast**.")
+    asked = await browser.open(made.links["Yes"])
+    voted = await browser.send(asked.form("/ballot"))
+    changed = await browser.send((await browser.open(voted.links["No"])).form("/ballot"))
+    listed = await browser.open(f"{here}/decisions")
+    talk = await browser.open(made.links["Talk about it"])
+
+    assert "Nothing to decide yet" in empty.text
+    assert "It is proposed." in made.text
+    assert "5 members have to vouch. Until now: 2 members have to vouch." in made.text
+    assert "We grow <strong>fast</strong>." in made.html
+    assert "A decision needs ballots of one quarter" in made.text or "1 of every 4 of the members" in made.text
+    assert "needs more than two thirds of yes and no." in made.text
+    assert "Who votes 1 member Voted so far 0 members" in made.text
+    assert "Ballots are open: every member can see what you vote." in asked.text
+    assert "You voted: Yes ." in voted.text.replace("Yes.", "Yes .")
+    assert "You voted: No ." in changed.text.replace("No.", "No .")
+    assert "5 members have to vouch." in listed.text
+    assert "Voting" in listed.text
+    assert "We grow" in talk.text
+    assert node.clock_ms()
+
+
+async def test_a_decision_that_passed_shows_its_result_and_its_signed_changes(quick: Place) -> None:
+    node, space, browser, here = quick
+    change = await deciding.propose(node.road, space, [["rule", "vouchers", 5]])
+    await deciding.vote(node.road, space, change.id, "yes")
+    await until(lambda: change.id in node.road.spaces[space.id].law.present().sealed.finals)
+
+    shown = await browser.open(f"{here}/decisions/{change.id.hex()}")
+    logged = [await browser.open(shown.links[words]) for words in ("The proposal", "Opened by Inês", "Sealed by Inês")]
+    late = await browser.open(f"{here}/decisions/{change.id.hex()}/vote/no")
+
+    assert "The result: yes" in shown.text
+    assert "It changes no more." in shown.text
+    assert "Provisional" not in shown.text
+    assert 'aria-label="Yes 1, no 0, abstained 0, not voted 0"' in shown.html
+    assert "Decided: yes" in shown.text
+    assert [page.status for page in logged] == [200] * 3
+    assert "This vote is not open." in late.text
+
+
+async def test_a_vote_waits_until_enough_members_support_it(tmp_path: Path) -> None:
+    async for node, space, browser, here in place(tmp_path, {**SLOW, "sponsors": 2}):
+        bola = await Member.join(node, space, "Bola")
+        mine = await propose(browser, here, "rule", "?rule=vouchers", rule_vouchers="5")
+        theirs = await deciding_by(bola, node)
+
+        before = await browser.open(f"{here}/decisions/{theirs.hex()}")
+        opened = await browser.send(before.form("/support"))
+
+        assert "One more member has to support it" in mine.text
+        assert not [form for form in mine.forms if form.action.endswith("/support")]
+        assert "For putting it to the vote: Bola" in before.text
+        assert "The vote is open." in opened.text
+        assert "Yes" in opened.links
+
+
+async def deciding_by(member: Member, node: Node) -> bytes:
+    """Let somebody else propose that three members vouch."""
+    deadline = node.clock_ms() + 4 * DAY_MS
+    return (await member.say(Propose([["rule", "vouchers", 3]], deadline, 2 * DAY_MS, b""))).id
+
+
+async def test_what_is_wrong_in_a_proposal_is_said_at_its_field_and_nothing_is_lost(slow: Place) -> None:
+    _, space, browser, here = slow
+
+    number = await propose(browser, here, "rule", "?rule=vouchers", rule_vouchers="99", text="Because.", days="x")
+    same = await propose(browser, here, "rule", "?rule=vouchers", rule_vouchers="2")
+    nobody = await propose(browser, here, "role", person="", role="steward")
+    term = await propose(browser, here, "role", person=to_did(next(iter(space.law.members()))), term="999")
+
+    assert [page.status for page in (number, same, nobody, term)] == [422] * 4
+    assert "Give a whole number from 1 to 20." in number.text
+    assert "Give a whole number from 0 to 365." in number.text
+    assert number.form("/new/rule").fields["text"] == "Because."
+    assert "This is what the rule says already." in same.text
+    assert "Say whom." in nobody.text
+    assert "Give a whole number from 1 to 365." in term.text
+    assert not space.law.proposals
+
+
+async def test_a_role_is_given_and_ended_by_proposals(slow: Place) -> None:
+    node, space, browser, here = slow
+    bola = await Member.join(node, space, "Bola")
+    me, them = to_did(node.me.person), to_did(bola.root.public)
+
+    given = await propose(browser, here, "role", person=them, role="other", other="gardener", scope="bed-7", term="30")
+    wrong = await propose(browser, here, "role", person=them, role="other", other="head gardener!")
+    ended = await propose(browser, here, "unrole", person=f"{me} welcomer")
+
+    assert "Bola becomes gardener for bed-7, until" in given.text
+    assert wrong.status == 422
+    assert "Give one word of letters, digits and hyphens." in wrong.text
+    assert "Inês is no longer Welcomer." in ended.text
+
+
+async def test_a_removal_says_what_follows_and_an_auditor_is_not_removed_in_words_of_the_rules(slow: Place) -> None:
+    node, space, browser, here = slow
+    bola = await Member.join(node, space, "Bola")
+    asked = await browser.open(f"{here}/decisions/new/remove?person={to_did(bola.root.public)}")
+
+    made = await browser.send(asked.form("/new/remove"))
+    refused = await browser.send(asked.form("/new/remove"), person=to_did(node.me.person), text="Kept")
+
+    assert "Everybody gets new keys" in asked.text
+    assert "that cannot be undone" in asked.text
+    assert "Inês" not in asked.form("/new/remove").words
+    assert "Bola is removed." in made.text
+    assert refused.status == 422
+    assert "An auditor is removed together with a hand-over." in refused.text
+    assert refused.form("/new/remove").fields["text"] == "Kept"
+
+
+async def test_auditors_are_chosen_by_name_and_more_than_half_of_them_seal(slow: Place) -> None:
+    node, space, browser, here = slow
+    bola = await Member.join(node, space, "Bola")
+    me, them = to_did(node.me.person), to_did(bola.root.public)
+
+    made = await propose(browser, here, "auditors", **{f"auditor_{me}": "1", f"auditor_{them}": "1"}, needed="2")
+    asked = await browser.open(f"{here}/decisions/new/auditors")
+    too_few = await browser.send(asked.form("/new/auditors"), **{f"auditor_{them}": "1"}, needed="1")
+    form = asked.form("/new/auditors")
+    del form.fields[f"auditor_{me}"]
+    none = await browser.send(form)
+
+    assert "audit, and 2 of them seal." in made.text
+    assert too_few.status == none.status == 422
+    assert "give a number from 2 to 2" in too_few.text
+    assert "Choose at least one." in none.text
+
+
+async def test_only_what_makes_sense_now_can_be_proposed(slow: Place) -> None:
+    _, _, browser, here = slow
+
+    kinds = await browser.open(f"{here}/decisions/new")
+    empty = await browser.open(f"{here}/decisions/new/readmit")
+    unknown = await browser.open(f"{here}/decisions/new/crown")
+    no_rule = await browser.open(f"{here}/decisions/new/rule?rule=king")
+
+    assert {"Change a rule", "Give somebody a role", "Choose who seals decisions"} <= kinds.links.keys()
+    assert not {"Let somebody back in", "Remove somebody", "End a pause of somebody’s posting"} & kinds.links.keys()
+    assert "There is nobody here to whom this applies now." in empty.text
+    assert unknown.status == 404
+    assert no_rule.url == f"{here}/charter"
+
+
+async def test_a_ballot_that_the_rules_refuse_is_refused_in_their_words(quick: Place) -> None:
+    node, space, browser, here = quick
+    change = await deciding.propose(node.road, space, [["rule", "vouchers", 5]], 2)
+    asked = await browser.open(f"{here}/decisions/{change.id.hex()}/vote/yes")
+    clock = node.road.now_ms
+    node.road.now_ms = lambda: clock() + 3 * DAY_MS
+
+    late = await browser.send(asked.form("/ballot"))
+    nonsense = await browser.send(asked.form("/ballot"), choice="perhaps")
+    missing = await browser.open(f"{here}/decisions/{bytes(32).hex()}")
+
+    assert (late.status, nonsense.status, missing.status) == (422, 422, 404)
+    assert "This vote is over." in late.text
+    assert "Vote yes, no or abstain." in nonsense.text
+
+
+async def test_who_joined_after_the_opening_is_told_why_they_do_not_vote(slow: Place) -> None:
+    node, space, browser, here = slow
+    change = await deciding.propose(node.road, space, [["rule", "vouchers", 5]])
+    bola = await Member.join(node, space, "Bola")
+    opening = node.road.spaces[space.id].law.proposals[change.id].openings[0]
+    await bola.say(CastBallot(opening, "no"))
+
+    shown = await browser.open(f"{here}/decisions/{change.id.hex()}")
+
+    assert "Who votes 1 member Voted so far 0 members" in shown.text
+    assert RULES["quorum"].sentence([1, 4]) in shown.text
