@@ -82,6 +82,8 @@ async def meet(space: bytes, one: Node, other: Node) -> None:
         AssertionError: if they never come to that.
         CommonsError: if one of them ends the session for the other's fault.
     """
+    for node in (one, other):  # a link of the network would stand against the cable
+        await node.stop_network()
     for _ in range(ATTEMPTS):  # a node that learns of one more space says hello anew
         ends = plugs(one, other)
         sessions = [asyncio.create_task(node.syncer.serve(end)) for node, end in zip((one, other), ends, strict=True)]
