@@ -9,7 +9,7 @@ from ui.bench import growing, syncing
 from ui.bench.measures import Goal, quantiles
 from ui.bench.parts import BenchError, Workshop
 from ui.bench.run import choose, full, measure, quick
-from ui.bench.words import TEXT_CHARS, live_text, name_of_live, post_text
+from ui.bench.words import TEXT_CHARS, live_text, post_text
 
 GOAL_FIELDS = {"value", "reach", "stretch", "met"}
 
@@ -109,6 +109,8 @@ def test_a_post_has_200_characters_and_begins_like_no_other() -> None:
     assert len(set(texts)) == 60
 
 
-def test_a_live_post_carries_its_name() -> None:
-    assert name_of_live(live_text("b0-17")) == "b0-17"
-    assert name_of_live(post_text(0, 0)) is None
+def test_a_live_post_is_as_long_as_any_and_like_no_other() -> None:
+    texts = [live_text(f"b0-{i}") for i in range(20)]
+
+    assert {len(text) for text in texts} == {TEXT_CHARS}
+    assert len(set(texts)) == 20

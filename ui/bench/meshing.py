@@ -71,7 +71,8 @@ async def _storm(parts: list[Part], rate: float, posts: int) -> Data:
     last: dict[str, list[int]] = {name: [] for name in written}
     for one in arrivals:
         for name, at in one["arrived"].items():
-            last[name].append(at)
+            if name in last:  # not one that was still under way when the turn before this one ended
+                last[name].append(at)
     whole = {name: max(times) for name, times in last.items() if len(times) == len(parts) - 1}
     return {
         "posts_per_s": rate,

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from crdt.change import TALK
 from crdt.history import Accepted
 from identity.errors import CommonsError
 from node.config import Config
@@ -20,7 +21,7 @@ from node.store import queries
 from ui.bench import measures
 from ui.bench.seeding import Writer, offer_for, read_devices, seed
 from ui.bench.waiting import moments, until
-from ui.bench.words import live_text, name_of_live
+from ui.bench.words import live_text
 
 QUIET_S = 0.3
 MAX_USES = 1_000
@@ -97,7 +98,7 @@ class Orders:
         measures.forget_peak()
         memory, cpu, began = measures.memory_mb(), measures.cpu_s(), time.monotonic()
         space = await self.node.join(link)
-        await until(lambda: space.id in self.node.keeper.in_sync_spaces and space.state == "member")
+        await until(lambda: space.id in self.node.keeper.in_sync_spaces and self.space.state == "member")
         async for _ in moments():
             if not words or await self._finds(words):
                 break
@@ -138,24 +139,23 @@ class Orders:
 
     # -- live posts -------------------------------------------------------------------------------------------------
 
-    async def _note(self, space: Space, accepted: Sequence[Accepted], origin: bytes | None) -> None:
+    async def _note(self, _space: Space, accepted: Sequence[Accepted], origin: bytes | None) -> None:
         """Note when a live post of somebody else's stood in the read model: it is on disk when this is called."""
         now = time.monotonic_ns()
         for entry in accepted if origin is not None and len(accepted) < 64 else ():
-            command = space.open(entry.change).command
-            name = name_of_live(command.text) if isinstance(command, WritePost) else None
-            if name is not None:
-                self.arrivals.setdefault(name, now)
+            if entry.change.header.klass == TALK:
+                self.arrivals.setdefault(entry.change.id.hex(), now)
 
     async def live(self, name: str, count: int, first_ns: int, gap_s: float) -> Data:
-        """Sign posts at set times; returns when each was begun."""
+        """Sign posts at set times; returns when each was begun, by its id."""
         begun: dict[str, int] = {}
         due = (first_ns or time.monotonic_ns()) - int(gap_s * 1e9)
         for i in range(count):
             due += int(gap_s * 1e9)
             await asyncio.sleep(max(0.0, (due - time.monotonic_ns()) / 1e9))
-            begun[f"{name}-{i}"] = time.monotonic_ns()
-            await self.node.road.submit(self.space, WritePost(live_text(f"{name}-{i}"), None, None, []))
+            now = time.monotonic_ns()
+            change = await self.node.road.submit(self.space, WritePost(live_text(f"{name}-{i}"), None, None, []))
+            begun[change.id.hex()] = now
         return {"begun": begun}
 
     async def say(self, count: int, gap_s: float) -> Data:

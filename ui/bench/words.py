@@ -29,8 +29,3 @@ def post_text(author: int, i: int) -> str:
 def live_text(name: str) -> str:
     """Return a post that carries a name of its own."""
     return f"{LIVE}|{name}|".ljust(TEXT_CHARS, ".")
-
-
-def name_of_live(text: str) -> str | None:
-    """Return the name that a live post carries; None if the text is another's."""
-    return text.split("|")[1] if text.startswith(f"{LIVE}|") else None

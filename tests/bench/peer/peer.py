@@ -189,7 +189,7 @@ async def _sync(node: Node, link: str) -> int:
         node.neighbours.learn(read_link(link).ticket.addresses)
     last = (POSTS - 1) % AUTHORS
     wanted = f"author {last} post {(POSTS - 1) // AUTHORS}"
-    while not (space.id in node.keeper.in_sync_spaces and space.state == "member"):
+    while not (space.id in node.keeper.in_sync_spaces and node.road.spaces[space.id].state == "member"):
         await asyncio.sleep(0.002)
     found: list[queries.PostLine] = []
     while not any(line.text.startswith(wanted) for line in found):
