@@ -86,7 +86,8 @@ class InviteOffer:
 class WaitingView:
     """What one knows while one waits to be let in: who is near, and what kept laptops from being reached.
 
-    ``refusal`` says why the knock was turned away, nearly always empty.
+    ``refusal`` says why the knock was turned away, nearly always empty. ``vouched`` of ``needed`` members vouched, as
+    far as a newcomer may read that: 0 of 0 where they may not.
     """
 
     space_name: str
@@ -98,6 +99,8 @@ class WaitingView:
     ways: tuple[NavItem, ...]
     refusal: str = ""
     join_url: str = ""
+    vouched: int = 0
+    needed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from node.runtime import Node
 from ui.live import Hub, serve_live
+from ui.pages.acting import add_acting
 from ui.pages.charter import add_charter
 from ui.pages.connections import add_connections
 from ui.pages.consents import add_consents
@@ -13,6 +14,8 @@ from ui.pages.decisions import add_decisions
 from ui.pages.feed import add_feed
 from ui.pages.founding import add_founding
 from ui.pages.invites import add_invites
+from ui.pages.knocks import add_knocks
+from ui.pages.leaving import add_leaving
 from ui.pages.log import add_log
 from ui.pages.opening import add_opening
 from ui.pages.page import add_space_page
@@ -45,6 +48,9 @@ PARTS = (
     add_powers,
     add_proposing,
     add_decisions,
+    add_knocks,
+    add_acting,
+    add_leaving,
     add_settings,
     add_search,
     add_data,
