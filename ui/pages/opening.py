@@ -65,7 +65,7 @@ async def welcome(visit: Visit) -> web.Response:
 
 
 def _show_welcome(visit: Visit, form: FormView) -> web.Response:
-    context = {"form": form, "key": NEW_FACE, "restore_url": WORDS, "second_url": SECOND}
+    context = {"form": form, "key": NEW_FACE, "restore_url": WORDS, "second_url": SECOND, "unpack_url": "/unpack"}
     return visit.render("first_open.html", context, 422 if form.errors else 200)
 
 

@@ -9,6 +9,7 @@ from identity.errors import CommonsError
 from identity.keys import from_did, to_did
 from identity.phrase import write_phrase
 from node.domain.law.fold import Grant
+from node.ingest import holons
 from node.ingest.profiles import fields_of
 from node.ingest.spaces import Space
 from node.store import queries
@@ -75,10 +76,29 @@ def person_view(
         last_seen_ms=max((log.time for log in logs if log is not None), default=None),
         invited_by=visit.person(inviter, names) if inviter else None,
         is_founder=inviter is None and _founded(space, grants),
+        belongs=_belongs(visit, person),
         roles=tuple(role_words(visit, role.role, role.scope) for role in law.roles(person, now)),
         paused_until_ms=law.suspended_until(person, now),
         is_former=not law.is_member(person),
     )
+
+
+def _belongs(visit: Visit, person: bytes) -> tuple[str, ...]:
+    """Say by which of the communities that share this space somebody came, and to which they belong."""
+    road = visit.node.road
+    if not holons.parents_of(visit.here):
+        return ()
+    found = holons.belonging(road, visit.here, person)
+
+    def named(parent: bytes) -> str:
+        held = road.spaces.get(parent)
+        return clean_name(held.name, 80) if held is not None else parent.hex()[:8]
+
+    told = [(visit.gettext("Member of %(space)s"), parent) for parent in found.member_of]
+    told += [(visit.gettext("Has left %(space)s, and is still here"), parent) for parent in found.left]
+    if found.came_by is not None and found.came_by not in (*found.member_of, *found.left):
+        told.append((visit.gettext("Came by %(space)s"), found.came_by))
+    return tuple(words % {"space": named(parent)} for words, parent in told)
 
 
 def _founded(space: Space, grants: list[Grant]) -> bool:
