@@ -102,6 +102,9 @@ def _add_daily(add: Add) -> None:
     )
 
 
+_LOG = (("--log",), {"type": Path, "metavar": "FILE", "help": "check a published log instead; needs no node"})
+
+
 def _add_upkeep(add: Add) -> None:
     add(
         "import",
@@ -125,12 +128,7 @@ def _add_upkeep(add: Add) -> None:
         (("--leave",), {"action": "store_true", "help": "leave them: they are not offered again"}),
     )
     add("status", "Say how the node is.")
-    add(
-        "verify",
-        "Check every signature and fold anew, and print the digests.",
-        SPACE,
-        (("--log",), {"type": Path, "metavar": "FILE", "help": "check a published log instead; needs no node"}),
-    )
+    add("verify", "Check every signature and fold anew, and print the digests.", SPACE, _LOG)
     add("rebuild", "Make everything that is shown anew from the log.", SPACE)
     add(
         "doctor",

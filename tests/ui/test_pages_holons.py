@@ -37,8 +37,9 @@ async def test_a_part_is_founded_from_the_page_and_stands_in_the_tree(town: Plac
     assert "It is for everybody of a place." in tree.text
     street = next(space for space in node.road.spaces.values() if space.name == "Street")
     assert street.law.present().sealed.charter["members_of_parent"]
-    inside = await browser.open(f"/s/{street.id.hex()[:16]}")
+    inside = await browser.open(f"/s/{street.id.hex()[:16]}/parts")
     assert inside.links["Town"] == here
+    assert "Town decides for it about: water. In all else it is free." in inside.text
 
 
 async def test_a_part_without_a_name_comes_back_with_a_word(town: Place) -> None:

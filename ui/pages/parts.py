@@ -116,7 +116,13 @@ def _template_names() -> tuple[tuple[str, str], ...]:
 def _here_in_words(visit: Visit, space: Space) -> tuple[str, ...]:
     """Return what the rules of this space say about its place among the others."""
     rules = dict(sentences(visit, space.law.present().sealed.charter))
-    return tuple(rules[name] for name in ("parents", "members_of_parent", "layer", "competences"))
+    said = [rules[name] for name in ("parents", "members_of_parent", "layer", "competences")]
+    for parent in holons.known_parents(visit.node.road, space):
+        about = binds(parent.law.present().sealed.charter)
+        words = visit.gettext("%(parent)s decides for it about: %(what)s. In all else it is free.")
+        if about:
+            said.append(words % {"parent": clean_name(parent.name, 80), "what": ", ".join(map(visit.gettext, about))})
+    return tuple(said)
 
 
 def _continued(visit: Visit) -> NavItem | None:
