@@ -55,6 +55,7 @@ class ChangeView:
     fields: tuple[tuple[str, str], ...]
     post_url: str
     log_url: str
+    decision_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

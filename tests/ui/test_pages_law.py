@@ -13,7 +13,7 @@ from identity.keys import SigningKey, to_did
 from identity.links import read_link
 from identity.tickets import prove
 from node.domain.law.charter import RULES
-from node.domain.law.membership import JoinSpace, LeaveSpace
+from node.domain.law.membership import JoinSpace, LeaveSpace, SuspendMember
 from node.domain.law.powers import POWERS
 from node.ingest import deciding
 from node.ingest.spaces import Space
@@ -245,3 +245,54 @@ async def test_where_the_members_vote_on_newcomers_a_knock_leads_to_a_proposal(t
         assert "Whoever the members decide to let in, is let in." in waiting.text
         assert not [form for form in waiting.forms if form.action.endswith("/vouch")]
         assert "is let in." in made.text
+
+
+# -- the public log ----------------------------------------------------------------------------------------------------
+
+
+async def test_the_log_reads_like_minutes_and_each_line_opens_its_signed_change(garden: Place) -> None:
+    node, space, browser, here = garden
+    bola = await Member.join(node, space, "Bola")
+    decision = await decide(node, space, ["rule", "vouchers", 5])
+    await deciding.submit(node.road, node.road.spaces[space.id], SuspendMember(bola.root.public))
+
+    log = await browser.open(f"{here}/log")
+    sealed = await browser.open(log.links["sealed the result: 5 members have to vouch."])
+    proposed = await browser.open(log.links["proposed: 5 members have to vouch."])
+
+    for words in (
+        "proposed: 5 members have to vouch.",
+        "opened the vote: 5 members have to vouch.",
+        "voted yes: 5 members have to vouch.",
+        "closed the vote: 5 members have to vouch.",
+        "let Bola in",
+        "asked to pause what Bola posts",
+    ):
+        assert words in log.text
+    assert sealed.links["To the decision"] == f"{here}/decisions/{decision.hex()}"
+    assert "Hash of the ballots" in sealed.text
+    assert "What a yes changes 5 members have to vouch." in proposed.text
+
+
+async def test_the_log_is_narrowed_down_by_kind_person_and_words(garden: Place) -> None:
+    node, space, browser, here = garden
+    bola = await Member.join(node, space, "Bola")
+    for number in range(60):
+        await bola.write(f"Post {number}")
+    await decide(node, space, ["rule", "vouchers", 5])
+    did = to_did(bola.root.public)
+
+    votes = await browser.open(f"{here}/log?kind=deciding")
+    theirs = await browser.open(f"{here}/log?who={did}&kind=posts")
+    older = await browser.open(theirs.links["Older changes"])
+    found = await browser.open(f"{here}/log?q=SEALED+result")
+    nothing = await browser.open(f"{here}/log?q=xylophone")
+    nonsense = await browser.open(f"{here}/log?kind=crowns&who=nobody&before=-1")
+
+    assert "wrote a post" not in votes.text
+    assert "voted yes" in votes.text
+    assert (theirs.html.count("<tr id="), older.html.count("<tr id=")) == (50, 10)
+    assert f"who={did.replace(':', '%3A')}" in theirs.links["Older changes"]
+    assert found.html.count("<tr id=") == 1
+    assert "Nothing of that kind here" in nothing.text
+    assert nonsense.html.count("<tr id=") == 50
