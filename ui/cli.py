@@ -10,6 +10,7 @@ from typing import Any
 
 from ui.cli_holons import add_holons
 from ui.cli_law import EXAMPLES, SPACE, add_founding, add_law
+from ui.cli_people import add_people
 
 IMPORT_GARBAGE = 100_000  # importing makes much and drops little: looking for garbage meanwhile is a tenth of its time
 SPREAD = ["-n", "2", "--dist", "loadfile"]  # two processes, each file in one of them
@@ -46,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_daily(add)
     add_law(add)
     add_holons(add)
+    add_people(add)
     _add_upkeep(add)
     return parser
 
