@@ -1,10 +1,13 @@
 """Operations on spaces within spaces: the tree, parts, communities that share one, and one that continues another."""
 
+from typing import Any
+
 from identity.keys import to_did
 from identity.tickets import MAX_USES, Offer
 from node.domain.area import require
 from node.domain.law.charter import TEMPLATES
 from node.domain.law.holons import Branch, binds, outline, shared
+from node.domain.law.view import STEWARD
 from node.ingest import belonging, continuing, deciding, holons, writing
 from node.ingest.spaces import Space
 from node.runtime import Node
@@ -87,10 +90,20 @@ async def share_space(node: Node, given: Data) -> Data:
         ["rule", "members_of_parent", True],
         ["rule", "inviters", "stewards"],
         ["role", node.me.person, "steward", holons.scope_of(community.id), until],
+        *_for_those_here(node, space, parents, until),
     ]
     change = await deciding.propose(node.road, space, effects)
     here = node.road.spaces[space.id]
     return proposal_data(node, here, here.law.proposals[change.id], await names_in(node, here))
+
+
+def _for_those_here(node: Node, space: Space, parents: list[bytes], until: int) -> list[list[Any]]:
+    """Return what lets the present stewards speak for the one community whose space it was until now."""
+    if len(parents) != 1:
+        return []
+    view, now = space.law.present(), node.clock_ms()
+    stewards = (person for person in view.members() if view.has_role(person, STEWARD, now) and person != node.me.person)
+    return [["role", person, STEWARD, holons.scope_of(parents[0]), until] for person in stewards]
 
 
 @operation("GET", "/spaces/{space}/communities", SPACE)

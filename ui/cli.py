@@ -10,6 +10,7 @@ from typing import Any
 
 from ui.cli_holons import add_holons
 from ui.cli_law import EXAMPLES, SPACE, add_founding, add_law
+from ui.cli_people import add_people
 
 IMPORT_GARBAGE = 100_000  # importing makes much and drops little: looking for garbage meanwhile is a tenth of its time
 SPREAD = ["-n", "2", "--dist", "loadfile"]  # two processes, each file in one of them
@@ -46,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_daily(add)
     add_law(add)
     add_holons(add)
+    add_people(add)
     _add_upkeep(add)
     return parser
 
@@ -102,6 +104,9 @@ def _add_daily(add: Add) -> None:
     )
 
 
+_LOG = (("--log",), {"type": Path, "metavar": "FILE", "help": "check a published log instead; needs no node"})
+
+
 def _add_upkeep(add: Add) -> None:
     add(
         "import",
@@ -125,12 +130,7 @@ def _add_upkeep(add: Add) -> None:
         (("--leave",), {"action": "store_true", "help": "leave them: they are not offered again"}),
     )
     add("status", "Say how the node is.")
-    add(
-        "verify",
-        "Check every signature and fold anew, and print the digests.",
-        SPACE,
-        (("--log",), {"type": Path, "metavar": "FILE", "help": "check a published log instead; needs no node"}),
-    )
+    add("verify", "Check every signature and fold anew, and print the digests.", SPACE, _LOG)
     add("rebuild", "Make everything that is shown anew from the log.", SPACE)
     add(
         "doctor",

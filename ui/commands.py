@@ -33,9 +33,15 @@ def run(options: Options) -> int:
     """Run one command; returns the exit code."""
     logging.basicConfig(level=os.environ.get("COMMONS_LOG", "WARNING"), format="%(levelname)s %(name)s %(message)s")
     options.folder = options.home or settings.default_folder()
-    from ui import commands_data, commands_holons, commands_law
+    from ui import commands_data, commands_holons, commands_law, commands_people
 
-    known = {**_COMMANDS, **commands_data.COMMANDS, **commands_law.COMMANDS, **commands_holons.COMMANDS}
+    known = {
+        **_COMMANDS,
+        **commands_data.COMMANDS,
+        **commands_law.COMMANDS,
+        **commands_holons.COMMANDS,
+        **commands_people.COMMANDS,
+    }
     return known[options.command](options)
 
 

@@ -55,6 +55,7 @@ class ChangeView:
     fields: tuple[tuple[str, str], ...]
     post_url: str
     log_url: str
+    decision_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class InviteOffer:
 class WaitingView:
     """What one knows while one waits to be let in: who is near, and what kept laptops from being reached.
 
-    ``refusal`` says why the knock was turned away, nearly always empty.
+    ``refusal`` says why the knock was turned away, nearly always empty. ``vouched`` of ``needed`` members vouched, as
+    far as a newcomer may read that: 0 of 0 where they may not.
     """
 
     space_name: str
@@ -98,6 +100,8 @@ class WaitingView:
     ways: tuple[NavItem, ...]
     refusal: str = ""
     join_url: str = ""
+    vouched: int = 0
+    needed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

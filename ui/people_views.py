@@ -8,12 +8,13 @@ from ui.views import NavItem, PersonRef
 
 @dataclass(frozen=True, slots=True)
 class FieldLine:
-    """A field of a profile as a page shows it. `meant` says in words whom it is for; empty for the whole space."""
+    """A field of a profile as a page shows it. `meant` says in words whom it is for, where that needs saying."""
 
     label: str
     value: str
     meant: str = ""
     url: str = ""
+    is_sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

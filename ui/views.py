@@ -265,7 +265,10 @@ class DeviceView:
 
 @dataclass(frozen=True, slots=True)
 class PersonView:
-    """A member of a space. ``words`` are read aloud to be sure of a key; ``belongs`` says of which parents they are."""
+    """A member of a space. ``words`` are read aloud to be sure of a key; ``belongs`` says of which parents they are.
+
+    ``roles`` are those held now, in words; ``paused_until_ms`` is set while moderators pause what they post.
+    """
 
     ref: PersonRef
     nearness: Nearness
@@ -278,6 +281,9 @@ class PersonView:
     is_founder: bool = False
     pronouns: str = ""
     edit_url: str = ""
+    roles: tuple[str, ...] = ()
+    paused_until_ms: int | None = None
+    is_former: bool = False
     belongs: tuple[str, ...] = ()
 
 

@@ -312,11 +312,16 @@ async def test_a_full_disk_is_said_calmly_and_the_words_are_not_lost(garden: Pla
 
     refused = await browser.send(feed.form(here), text="Precious words. " * 3_000)
     read = await browser.open(here)
+    about = await browser.open(f"{here}/profile/about")
+    words = "Long: " + "".join(str(number * number) for number in range(600))[:1_900]
+    profile = await browser.send(about.form("/profile/about"), value=words, audience="me")
 
     assert refused.status == 503
     assert "The disk is full" in refused.text
     assert refused.form(here).fields["text"].startswith("Precious words. Precious")
     assert read.status == 200
+    assert profile.status == 503
+    assert profile.form("/profile/about").fields["value"] == words
 
 
 async def test_a_page_of_another_space_does_not_show_this_ones_posts(garden: Place) -> None:

@@ -122,7 +122,7 @@ async def test_a_consent_is_given_and_withdrawn_on_one_page(garden: Place) -> No
 
     assert "Not said yet" in first.text
     assert "You said yes." in given.text
-    assert "Anybody here may mention you by name" in given.text
+    assert "Anybody here Yes" in given.text
     assert "You said no." in withdrawn.text
 
 
@@ -136,10 +136,10 @@ async def test_an_ask_is_answered_with_yes_or_no_and_never_repeats(garden: Place
     await bola.say(AskConsent(node.me.person, "mention", bola.root.public))
     again = await browser.open(f"{here}/consents")
 
-    assert "Bola would like to mention you by name" in asked.text
+    assert "You were asked Bola Being mentioned by @name" in asked.text
     assert "You were asked" not in answered.text
     assert "You were asked" not in again.text
-    assert "Bola may mention you by name" in again.text
+    assert "Bola No" in again.text
 
 
 async def test_one_asks_on_a_persons_page_once(garden: Place) -> None:

@@ -8,8 +8,12 @@ from loopback import link_to, until
 from other_members import Member
 from page_reader import Browser, served
 
+from identity.certificates import certify
+from identity.keys import SigningKey, to_did
+from identity.links import read_link
+from identity.tickets import prove
 from node.domain.law.charter import RULES
-from node.domain.law.membership import LeaveSpace
+from node.domain.law.membership import JoinSpace, LeaveSpace, SuspendMember
 from node.domain.law.powers import POWERS
 from node.ingest import deciding
 from node.ingest.spaces import Space
@@ -124,3 +128,171 @@ async def test_a_space_that_was_left_is_read_only(garden: Place) -> None:
     assert "Propose a change" not in left["/charter"].text
     assert refused.status == 422
     assert "You have left this space" in refused.text
+
+
+async def test_leaving_says_what_happens_and_holds_at_once(garden: Place) -> None:
+    node, space, browser, here = garden
+    await Member.join(node, space, "Bola")
+    asked = await browser.open(f"{here}/leave")
+
+    unsure = await browser.send(asked.form("/leave"))
+    left = await browser.send(asked.form("/leave"), sure="1")
+    again = await browser.open(f"{here}/leave")
+
+    assert "First take everything with you" in asked.text
+    assert asked.links["Take everything with you"] == f"{here}/export"
+    assert "Decisions cannot be sealed without you." in asked.text
+    assert "The others get new keys" in asked.text
+    assert unsure.status == 422
+    assert "Say that you are sure" in unsure.text
+    assert "You have left Garden." in left.text
+    assert node.road.spaces[space.id].state == "left"
+    assert again.url == here
+
+
+# -- people ------------------------------------------------------------------------------------------------------------
+
+
+async def test_people_bear_their_roles_and_a_moderator_pauses_one_of_them(garden: Place) -> None:
+    node, space, browser, here = garden
+    bola = await Member.join(node, space, "Bola")
+    await decide(node, space, ["rule", "suspenders", 1])
+    them = f"{here}/people/{to_did(bola.root.public)}"
+
+    people = await browser.open(f"{here}/people")
+    person = await browser.open(them)
+    paused = await browser.send(person.form("/pause"))
+    me = await browser.open(f"{here}/people/{to_did(node.me.person)}")
+
+    assert "Steward Moderator Welcomer Auditor" in people.text
+    assert person.links["Propose a removal …"].endswith(f"/decisions/new/remove?person={to_did(bola.root.public)}")
+    assert "Their posting is paused." in paused.text or "Posting paused until" in paused.text
+    assert "Posting paused until" in (await browser.open(f"{here}/people")).text
+    assert "Propose to end the pause" in paused.links
+    assert "Propose a removal …" not in me.links
+    assert not [form for form in me.forms if form.action.endswith("/pause")]
+
+
+async def test_who_was_removed_still_has_a_page_that_says_so(garden: Place) -> None:
+    node, space, browser, here = garden
+    bola = await Member.join(node, space, "Bola")
+    await decide(node, space, ["remove", bola.root.public])
+
+    person = await browser.open(f"{here}/people/{to_did(bola.root.public)}")
+    people = await browser.open(f"{here}/people")
+    back = await browser.open(f"{here}/decisions/new/readmit")
+
+    assert "No longer a member" in person.text
+    assert "Propose a removal …" not in person.links
+    assert "Bola" not in people.text
+    assert "Bola" in back.text
+
+
+# -- knocks ------------------------------------------------------------------------------------------------------------
+
+
+async def knock(node: Node, space: Space, seed: int) -> bytes:
+    """Let somebody knock whom the node does not let in by itself; returns the knock's id."""
+    one = Member(node, space, SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 100]) * 32))
+    invitation = read_link(await link_to(node, space))
+    certificate = certify(one.root, one.device.public, 0, node.clock_ms())
+    proof = prove(invitation, one.device.public, one.root.public)
+    command = JoinSpace(invitation.terms, invitation.signature, proof, one.root.public, certificate)
+    return (await one.say(command)).id
+
+
+async def test_a_knock_shows_who_vouched_and_how_many_are_missing_and_one_vouches(tmp_path: Path) -> None:
+    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
+        await node.name_yourself("Inês")
+        space = await node.found("Mill", {"admission": "vouch", "vouchers": 2})
+        here = f"/s/{space.id.hex()[:16]}"
+        nobody = await browser.open(f"{here}/knocks")
+        first = await knock(node, space, 4)
+        alone = await browser.open(f"{here}/knocks")
+        let_in = await browser.send(alone.form("/vouch"))
+        knocked = await knock(node, space, 5)
+
+        people = await browser.open(f"{here}/people")
+        waiting = await browser.open(people.links["1 person waits to be let in"])
+        vouched = await browser.send(waiting.form("/vouch"))
+        refused = await browser.send(waiting.form("/vouch"))
+
+        assert "Nobody waits" in nobody.text
+        assert alone.form("/vouch").action == f"{here}/knocks/{first.hex()}/vouch"
+        assert "One more has to vouch." in alone.text
+        assert "You vouched, and they are in." in let_in.text
+        assert "2 more have to vouch." in waiting.text
+        assert "Invited by Inês" in waiting.text
+        assert waiting.form("/vouch").action == f"{here}/knocks/{knocked.hex()}/vouch"
+        assert "You vouched." in vouched.text
+        assert "Vouched for by Inês" in vouched.text
+        assert "One more has to vouch." in vouched.text
+        assert refused.status == 422
+        assert "Vouched for already." in refused.text
+
+
+async def test_where_the_members_vote_on_newcomers_a_knock_leads_to_a_proposal(tmp_path: Path) -> None:
+    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
+        await node.name_yourself("Inês")
+        space = await node.found("Net", {"admission": "vote", "voting_days": 2})
+        here = f"/s/{space.id.hex()[:16]}"
+        await knock(node, space, 5)
+
+        waiting = await browser.open(f"{here}/knocks")
+        asked = await browser.open(waiting.links["Propose to let them in"])
+        made = await browser.send(asked.form("/new/admit"))
+
+        assert "Whoever the members decide to let in, is let in." in waiting.text
+        assert not [form for form in waiting.forms if form.action.endswith("/vouch")]
+        assert "is let in." in made.text
+
+
+# -- the public log ----------------------------------------------------------------------------------------------------
+
+
+async def test_the_log_reads_like_minutes_and_each_line_opens_its_signed_change(garden: Place) -> None:
+    node, space, browser, here = garden
+    bola = await Member.join(node, space, "Bola")
+    decision = await decide(node, space, ["rule", "vouchers", 5])
+    await deciding.submit(node.road, node.road.spaces[space.id], SuspendMember(bola.root.public))
+
+    log = await browser.open(f"{here}/log")
+    sealed = await browser.open(log.links["sealed the result: 5 members have to vouch."])
+    proposed = await browser.open(log.links["proposed: 5 members have to vouch."])
+
+    for words in (
+        "proposed: 5 members have to vouch.",
+        "opened the vote: 5 members have to vouch.",
+        "voted yes: 5 members have to vouch.",
+        "closed the vote: 5 members have to vouch.",
+        "let Bola in",
+        "asked to pause what Bola posts",
+    ):
+        assert words in log.text
+    assert sealed.links["To the decision"] == f"{here}/decisions/{decision.hex()}"
+    assert "Hash of the ballots" in sealed.text
+    assert "What a yes changes 5 members have to vouch." in proposed.text
+
+
+async def test_the_log_is_narrowed_down_by_kind_person_and_words(garden: Place) -> None:
+    node, space, browser, here = garden
+    bola = await Member.join(node, space, "Bola")
+    for number in range(60):
+        await bola.write(f"Post {number}")
+    await decide(node, space, ["rule", "vouchers", 5])
+    did = to_did(bola.root.public)
+
+    votes = await browser.open(f"{here}/log?kind=deciding")
+    theirs = await browser.open(f"{here}/log?who={did}&kind=posts")
+    older = await browser.open(theirs.links["Older changes"])
+    found = await browser.open(f"{here}/log?q=SEALED+result")
+    nothing = await browser.open(f"{here}/log?q=xylophone")
+    nonsense = await browser.open(f"{here}/log?kind=crowns&who=nobody&before=-1")
+
+    assert "wrote a post" not in votes.text
+    assert "voted yes" in votes.text
+    assert (theirs.html.count("<tr id="), older.html.count("<tr id=")) == (50, 10)
+    assert f"who={did.replace(':', '%3A')}" in theirs.links["Older changes"]
+    assert found.html.count("<tr id=") == 1
+    assert "Nothing of that kind here" in nothing.text
+    assert nonsense.html.count("<tr id=") == 50

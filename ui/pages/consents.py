@@ -29,12 +29,12 @@ def uses(visit: Visit) -> dict[str, str]:
     """Return what can be consented to, in words."""
     _ = visit.gettext
     return {
-        MENTION: _("mention you by name, so that you hear of it and others find you"),
-        PIN: _("pin what you wrote to the top"),
-        TAG: _("name you in a picture or on a card"),
-        DELEGATE: _("hand you their vote"),
-        MAP: _("show you on the map of the network"),
-        BRIDGE: _("carry what you write out of the space"),
+        MENTION: _("Being mentioned by @name: you hear of it, and others find your page"),
+        PIN: _("Seeing your posts pinned to the top"),
+        TAG: _("Being named on a picture or a card"),
+        DELEGATE: _("Being handed somebody’s vote"),
+        MAP: _("Being shown on the map of the network"),
+        BRIDGE: _("Having your posts carried out of the space"),
     }
 
 

@@ -213,7 +213,7 @@ async def _view(visit: Visit, tell: Telling, view: View, proposal: Proposal) -> 
         effects=_effects(visit, tell, view, command.effects),
         end_ms=command.deadline + command.grace,
         supporters=tuple(person_ref(visit, tell, person) for person in behind),
-        support_needed=max(0, view.sealed.charter["sponsors"] - len(behind)),
+        support_needed=max(0, view.at_most_all(view.sealed.charter["sponsors"]) - len(behind)),
         support_url=f"{line.url}/support" if open_to_support else "",
         quorum=rule_sentence(visit, "quorum", charter["quorum"]),
         threshold=_threshold(visit, charter, command.effects),

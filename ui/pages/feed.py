@@ -16,6 +16,7 @@ from ui.api_posts import read_cursor, write_cursor
 from ui.guards import attachment_headers
 from ui.live import feed_place
 from ui.operations import as_id
+from ui.pages.deep import deep_url
 from ui.pages.frame import page, space_head
 from ui.pages.news import news_for
 from ui.pages.rows import composer, place_of, post_view, waiting_posts, waiting_view, what_arrives
@@ -126,6 +127,7 @@ async def _feed_view(visit: Visit, lines: Sequence[PostLine], seen: Seen, *, is_
         new_since_ms=seen.before_ms if fresh else None,
         older_url=older,
         newest_url="" if is_first_page else visit.url(),
+        deep_url=deep_url(visit, space),
     )
 
 

@@ -1,12 +1,15 @@
 """The frame around every page: where one can go, in which spaces one is, how the node stands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
 from identity.keys import to_did
+from node.domain.law.holons import Branch, outline
 from node.ingest import cut_off as cutting
+from node.ingest import holons
 from node.ingest.spaces import Space
 from node.store import queries
 from ui.live import PATH as LIVE_PATH
@@ -14,6 +17,8 @@ from ui.pages.visit import Visit, clean_name, space_url
 from ui.views import FrameView, NavItem, NodeStatus, Notice, PersonRef, SpaceNode, SpaceView
 
 STRIP_PEOPLE = 24
+MAX_CRUMBS = 4
+MAX_NESTED = 12
 CUT_OFF = "/cut-off"
 
 
@@ -27,8 +32,9 @@ async def frame(visit: Visit, area: str) -> FrameView:
     """Return the frame of a page in an area."""
     node = visit.node
     counts = await _new_counts(visit)
-    spaces = tuple(_space_node(space, visit, area, counts) for space in node.road.spaces.values())
-    home = next((one for one in spaces if visit.space is not None and one.url == space_url(visit.space)), None)
+    nodes = {space.id: _space_node(space, visit, area, counts) for space in node.road.spaces.values()}
+    spaces = _nested(nodes, outline(holons.known(node.road)))
+    home = nodes.get(visit.space.id) if visit.space is not None else None
     me = to_did(node.me.person)
     return FrameView(
         home=home or SpaceNode("commons", me, "/"),
@@ -107,6 +113,27 @@ def _space_node(space: Space, visit: Visit, area: str, counts: Mapping[bytes, in
     return SpaceNode(name, to_did(space.id), space_url(space), is_current=is_current, new_count=count)
 
 
+def _nested(nodes: Mapping[bytes, SpaceNode], lines: Sequence[Branch]) -> tuple[SpaceNode, ...]:
+    """Return the spaces of the rail, each once, below the first space that it is a part of."""
+    above: list[bytes | None] = []
+    under: dict[bytes | None, list[bytes]] = {None: []}
+    for line in lines:
+        del above[line.depth :]
+        if line.space in nodes and not line.is_again and not line.is_loop:
+            holder = next((one for one in reversed(above) if one is not None), None)
+            under.setdefault(holder, []).append(line.space)
+        above.append(line.space if line.space in nodes else None)
+    placed = {space for held in under.values() for space in held}
+    tops = [*under[None], *(space for space in nodes if space not in placed)]
+    tops.sort(key=list(nodes).index)
+
+    def grown(space: bytes, depth: int) -> SpaceNode:
+        parts = tuple(grown(part, depth + 1) for part in under.get(space, ())) if depth < MAX_NESTED else ()
+        return replace(nodes[space], children=parts)
+
+    return tuple(grown(space, 0) for space in tops)
+
+
 def _areas(visit: Visit, area: str, counts: Mapping[bytes, int]) -> tuple[NavItem, ...]:
     space = visit.space if visit.space is not None and visit.space.state != "waiting" else None
     items = []
@@ -153,6 +180,18 @@ def find_person(visit: Visit, device: bytes) -> tuple[Space, bytes] | None:
     return next(((space, person) for space in spaces if (person := space.law.person_of(device))), None)
 
 
+def _crumbs(visit: Visit) -> tuple[NavItem, ...]:
+    """Return the spaces above this one, by the first parent of each that is known here; the nearest last."""
+    crumbs: list[NavItem] = []
+    seen = {visit.here.id}
+    above = holons.known_parents(visit.node.road, visit.here)
+    while above and above[0].id not in seen and len(crumbs) < MAX_CRUMBS:
+        seen.add(above[0].id)
+        crumbs.insert(0, NavItem(clean_name(above[0].name), space_url(above[0])))
+        above = holons.known_parents(visit.node.road, above[0])
+    return tuple(crumbs)
+
+
 async def space_head(visit: Visit, tab: str) -> SpaceView:
     """Return the head of the space's pages with one tab marked."""
     space = visit.here
@@ -163,6 +202,7 @@ async def space_head(visit: Visit, tab: str) -> SpaceView:
         (visit.gettext("People"), "/people", "people"),
         (visit.gettext("Decisions"), "/decisions", "decisions"),
         (visit.gettext("Rules"), "/charter", "charter"),
+        (visit.gettext("Parts"), "/parts", "parts"),
         *([(visit.gettext("Workshop"), "/workshop", "workshop")] if visit.may_write else []),
     )
     return SpaceView(
@@ -174,5 +214,6 @@ async def space_head(visit: Visit, tab: str) -> SpaceView:
         people_count=len(members),
         member_keys=tuple(to_did(person) for person in members[:STRIP_PEOPLE]),
         tabs=tuple(NavItem(label, visit.url(path), is_current=name == tab) for label, path, name in tabs),
+        parents=_crumbs(visit),
         is_left=not visit.may_write,
     )

@@ -1,30 +1,35 @@
 """The public log: every change that this laptop holds, refused ones with their reason, each with its own address."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any
+from urllib.parse import urlencode
 
 from aiohttp import web
 
-from identity.errors import Refused
-from identity.keys import to_did
-from node.domain.consents import CHARTER, SetConsent
-from node.domain.documents import EditDocument, page_id
-from node.domain.law.membership import AdmitMember
+from identity.errors import CommonsError, Refused
+from identity.keys import from_did, to_did
+from node.domain.law.decisions import Propose
 from node.ingest.spaces import Opened, Space
 from node.store import log as store_log
 from node.store import queries
 from node.store.log import Stored
 from node.store.queries import ChangeLine
 from ui.api_upkeep import CLASSES
+from ui.law_words import change_words
 from ui.markup import tame
 from ui.node_views import ChangeView, LogRow
 from ui.operations import as_id
 from ui.pages.frame import page, space_head
+from ui.pages.log_words import GROUPS, groups, labels, proposal_of, summary
+from ui.pages.telling import telling_with
 from ui.pages.visit import Book, Visit, space_url
-from ui.views import NavItem, PersonRef
+from ui.views import FormView, NavItem, PersonRef
 
 PAGE_SIZE = 50
+SCAN_SIZE = 250
+MAX_SCANNED = 2_000
+MAX_WORDS_CHARS = 200
 MAX_VALUE_CHARS = 2_000
 ID_BYTES = 32
 
@@ -35,84 +40,117 @@ def add_log(book: Book) -> None:
     book.member("GET", "/log/{change}", change)
 
 
-def summaries(visit: Visit) -> dict[str, str]:
-    """Return what each kind of change does, in words that follow a name."""
-    _ = visit.gettext
-    return {
-        "space.found": _("founded this space"),
-        "space.join": _("knocked with an invitation"),
-        "member.admit": _("let somebody in"),
-        "device.certify": _("added a device of their own"),
-        "ticket.withdraw": _("withdrew an invitation"),
-        "post.write": _("wrote a post"),
-        "post.import": _("brought a post from elsewhere"),
-        "post.edit": _("edited a post"),
-        "post.retract": _("took a post back"),
-        "doc.edit": _("changed a document"),
-        "profile.set": _("changed their profile"),
-        "profile.seal": _("sealed a part of their profile anew"),
-        "consent.ask": _("asked for a consent"),
-    }
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What of the log is wanted: refused changes only, one group of kinds, one person's, with these words in them."""
+
+    only_refused: bool
+    group: str
+    person: bytes | None
+    words: str
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether lines have to be looked at one by one."""
+        return bool(self.group or self.words or self.person)
+
+    def asked(self) -> dict[str, str]:
+        """Return it as the fields of the form that asks for it."""
+        return {"kind": self.group, "who": to_did(self.person) if self.person else "", "q": self.words}
+
+    def address(self, here: str, **more: str) -> str:
+        """Return the address of the log as it is wanted, or a part of it."""
+        show = "refused" if self.only_refused else ""
+        given = {name: value for name, value in {"show": show, **self.asked(), **more}.items() if value}
+        return f"{here}?{urlencode(given)}" if given else here
 
 
-def labels(visit: Visit) -> dict[str, str]:
-    """Return what the fields of changes are called."""
-    _ = visit.gettext
-    return {
-        "text": _("Words"),
-        "thread": _("In the thread of"),
-        "parent": _("Answers"),
-        "media": _("Pictures and files"),
-        "published": _("First published"),
-        "address": _("First published at"),
-        "source": _("Mark of its source"),
-        "post": _("About the post"),
-        "edits": _("Edits erased with it"),
-        "document": _("Document"),
-        "edit": _("What was changed"),
-        "law_version": _("Version of the rules"),
-        "certificate": _("Certificate of the device"),
-        "admission": _("Way in"),
-        "wraps": _("Keys handed on to"),
-        "terms": _("Terms of the invitation"),
-        "terms_signature": _("Signature of the terms"),
-        "proof": _("Proof of the invitation"),
-        "person": _("Person"),
-        "join": _("Answers the knock"),
-        "ticket": _("Invitation"),
-    }
+def _wish(visit: Visit) -> Wish:
+    query = visit.request.query
+    try:
+        person = from_did(query.get("who", "")) if query.get("who") else None
+    except CommonsError:
+        person = None
+    group = query.get("kind", "")
+    words = " ".join(query.get("q", "").split())[:MAX_WORDS_CHARS]
+    return Wish(query.get("show") == "refused", group if group in GROUPS else "", person, words)
 
 
 async def log(visit: Visit) -> web.Response:
-    """Show a page of the log."""
-    space = visit.here
-    only_refused = visit.request.query.get("show") == "refused"
+    """Show a page of the log, narrowed down to what is wanted."""
+    space, wish = visit.here, _wish(visit)
     before = _before(visit.request.query.get("before", ""))
-    query = queries.refused_changes if only_refused else queries.changes
-
-    def read(db: Any) -> tuple[list[ChangeLine], dict[int, Stored], int]:
-        lines = query(db, space.index.no, before, PAGE_SIZE)
-        stored = store_log.read_changes(db, space.index, sorted(line.number for line in lines))
-        return lines, {one.number: one for one in stored}, queries.count_refused(db, space.index.no)
-
-    lines, stored, refused = await visit.node.database.read(read)
     names = (await visit.pages.roster(space)).names
-    rows = tuple(_row(visit, line, stored[line.number], names) for line in lines)
+    rows, last = await _rows(visit, wish, before, names)
+    refused = await visit.node.database.read(lambda db: queries.count_refused(db, space.index.no))
     here = visit.url("/log")
-    mark = "&show=refused" if only_refused else ""
     context = {
         "space": await space_head(visit, ""),
         "rows": rows,
         "digest": grouped(space.history.root().hex()),
         "total": space.history.size,
         "refused": refused,
-        "only_refused": only_refused,
+        "only_refused": wish.only_refused,
+        "is_narrow": wish.is_narrow,
         "all_url": here,
         "refused_url": f"{here}?show=refused",
-        "older_url": f"{here}?before={lines[-1].number}{mark}" if len(lines) == PAGE_SIZE else "",
-        "newest_url": f"{here}?{mark.lstrip('&')}" if before is not None else "",
+        "older_url": wish.address(here, before=str(last)) if last is not None else "",
+        "newest_url": wish.address(here) if before is not None else "",
+        "form": FormView(
+            here, {"q": wish.words, "kind": wish.group, "who": to_did(wish.person) if wish.person else ""}
+        ),
+        "groups": tuple(groups(visit).items()),
+        "people": _people(visit, names),
     }
     return await page(visit, "log", "log.html", context)
+
+
+def _people(visit: Visit, names: Mapping[bytes, str]) -> tuple[tuple[str, str], ...]:
+    people = ((to_did(person), visit.person(person, names).name) for person in visit.here.law.members())
+    return tuple(sorted(people, key=lambda one: one[1].casefold()))
+
+
+async def _rows(
+    visit: Visit, wish: Wish, before: int | None, names: Mapping[bytes, str]
+) -> tuple[tuple[LogRow, ...], int | None]:
+    """Return the newest lines that are wanted, and the number behind which older ones may lie.
+
+    A narrow wish is looked for among so many lines at most: what lies further back is on the next page.
+    """
+    rows: list[LogRow] = []
+    for _chunk in range(MAX_SCANNED // SCAN_SIZE if wish.is_narrow else 1):
+        size = SCAN_SIZE if wish.is_narrow else PAGE_SIZE
+        lines, stored = await _read(visit, wish, before, size)
+        for line in lines:
+            before = line.number
+            if line.number in stored:
+                row = _row(visit, line, stored[line.number], names)
+                rows += [row] if _wanted(row, wish) else []
+            if len(rows) == PAGE_SIZE:
+                return tuple(rows), before
+        if len(lines) < size:
+            return tuple(rows), None
+    return tuple(rows), before
+
+
+async def _read(visit: Visit, wish: Wish, before: int | None, size: int) -> tuple[list[ChangeLine], dict[int, Stored]]:
+    """Return lines of the log, with the changes of those that may be wanted."""
+    space = visit.here
+    query = queries.refused_changes if wish.only_refused else queries.changes
+
+    def read(db: Any) -> tuple[list[ChangeLine], dict[int, Stored]]:
+        lines = query(db, space.index.no, before, size)
+        numbers = sorted(line.number for line in lines if wish.person in (None, line.person))
+        return lines, {one.number: one for one in store_log.read_changes(db, space.index, numbers)}
+
+    return await visit.node.database.read(read)
+
+
+def _wanted(row: LogRow, wish: Wish) -> bool:
+    if wish.group and not row.kind.startswith(GROUPS[wish.group]):
+        return False
+    said = f"{row.author.name} {row.summary} {row.reason} {row.id}".casefold()
+    return all(word in said for word in wish.words.casefold().split())
 
 
 def _before(text: str) -> int | None:
@@ -137,7 +175,7 @@ def _row(visit: Visit, line: ChangeLine, stored: Stored, names: Mapping[bytes, s
         time_ms=line.time,
         author=_author(visit, line, names),
         kind=_kind(line, opened),
-        summary=_summary(visit, opened, names),
+        summary=summary(visit, opened, names),
         seq=line.seq,
         size_bytes=stored.change.header.body_size,
         reason=line.reason or "",
@@ -149,38 +187,6 @@ def _kind(line: ChangeLine, opened: Opened) -> str:
     if opened.command is not None:
         return str(opened.command.kind)
     return tame(str(opened.body[0]))[:40] if opened.body else CLASSES[line.klass]
-
-
-def _summary(visit: Visit, opened: Opened, names: Mapping[bytes, str]) -> str:
-    if opened.erased:
-        return visit.gettext("wrote something that was taken back since")
-    if opened.locked:
-        return visit.gettext("said something that this laptop has no key for")
-    command = opened.command
-    if command is None:
-        return visit.gettext("did something that this version of commons does not know")
-    if isinstance(command, EditDocument):
-        is_page = command.document == page_id()
-        return visit.gettext("changed the page") if is_page else visit.gettext("changed their profile")
-    if isinstance(command, SetConsent):
-        return _consented(visit, command)
-    if isinstance(command, AdmitMember) and (let_in := _let_in(visit.here, command.join)):
-        return visit.gettext("let %(name)s in") % {"name": visit.person(let_in, names).name}
-    if command.kind == "post.write" and command.thread is not None:
-        return visit.gettext("answered a post")
-    return summaries(visit).get(str(command.kind), str(command.kind))
-
-
-def _consented(visit: Visit, command: SetConsent) -> str:
-    if command.use == CHARTER:
-        return visit.gettext("agreed to the rules")
-    return visit.gettext("gave a consent") if command.given else visit.gettext("withdrew a consent")
-
-
-def _let_in(space: Space, knock: bytes) -> bytes | None:
-    join = space.law.joins.get(knock)
-    person: bytes | None = join.change.command.person if join is not None else None
-    return person
 
 
 # -- one change -------------------------------------------------------------------------------------------------------
@@ -216,6 +222,7 @@ async def change(visit: Visit) -> web.Response:
             fields=_fields(visit, opened, names),
             post_url=_post_url(visit, line, opened),
             log_url=visit.url("/log"),
+            decision_url=_decision_url(visit, line, opened),
         ),
     }
     return await page(visit, "log", "change.html", context)
@@ -232,12 +239,23 @@ def _post_url(visit: Visit, line: ChangeLine, opened: Opened) -> str:
     return visit.url(f"/posts/{opened.command.post.hex()}") if kind in ("post.edit", "post.retract") else ""
 
 
+def _decision_url(visit: Visit, line: ChangeLine, opened: Opened) -> str:
+    """Return the page of the decision that a change is part of."""
+    if opened.command is None or not str(opened.command.kind).startswith(GROUPS["deciding"]):
+        return ""
+    id_ = line.id if line.id in visit.here.law.proposals else proposal_of(visit.here, opened.command)
+    return visit.url(f"/decisions/{id_.hex()}") if id_ in visit.here.law.proposals and id_ else ""
+
+
 def _fields(visit: Visit, opened: Opened, names: Mapping[bytes, str]) -> tuple[tuple[str, str], ...]:
     command = opened.command
     if command is None:
         return ()
     called = labels(visit)
-    values = ((called.get(one.name, one.name), getattr(command, one.name)) for one in fields(command))
+    values = [(called.get(one.name, one.name), getattr(command, one.name)) for one in fields(command)]
+    if isinstance(command, Propose):
+        said = change_words(telling_with(visit, names), command.effects)
+        values = [(label, said if value is command.effects else value) for label, value in values]
     return tuple((label, words) for label, value in values if (words := _in_words(visit, value, names)))
 
 

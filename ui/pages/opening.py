@@ -10,6 +10,8 @@ from identity.keys import to_did
 from identity.links import read_link
 from identity.phrase import read_phrase
 from identity.tickets import check_expiry
+from node.domain.law.charter import VOUCH
+from node.ingest.spaces import Space
 from ui.live import PATH as LIVE_PATH
 from ui.node_views import InviteOffer, WaitingView
 from ui.operations import perform
@@ -63,7 +65,7 @@ async def welcome(visit: Visit) -> web.Response:
 
 
 def _show_welcome(visit: Visit, form: FormView) -> web.Response:
-    context = {"form": form, "key": NEW_FACE, "restore_url": WORDS, "second_url": SECOND}
+    context = {"form": form, "key": NEW_FACE, "restore_url": WORDS, "second_url": SECOND, "unpack_url": "/unpack"}
     return visit.render("first_open.html", context, 422 if form.errors else 200)
 
 
@@ -215,6 +217,7 @@ async def waiting(visit: Visit) -> web.Response:
     node = visit.node
     tried = [one for one in node.neighbours.known.values() if one.addresses]
     others = [one for one in node.road.spaces.values() if one is not space]
+    vouched, needed = _vouched(space, node.me.person)
     view = WaitingView(
         space_name=clean_name(space.name, 80),
         space_key=to_did(space.id),
@@ -224,8 +227,19 @@ async def waiting(visit: Visit) -> web.Response:
         lan_is_on=node.config.discovery,
         refusal=visit.gettext(turned_away(words)) if (words := node.keeper.refusals.get(space.id)) else "",
         join_url=JOIN,
+        vouched=vouched,
+        needed=needed,
         ways=tuple(NavItem(clean_name(one.name, 80), space_url(one)) for one in others),
     )
     links = {"live_url": LIVE_PATH, "connections_url": "/connections", "begin_url": BEGIN}
     context = {"waiting": view, "arriving": what_arrives(visit), **links}
     return visit.render("waiting.html", context)
+
+
+def _vouched(space: Space, me: bytes) -> tuple[int, int]:
+    """Return how many vouched for a newcomer and how many have to, where they may read along; else 0 and 0."""
+    view = space.law.present()
+    if view.law.founding is None or view.sealed.charter["admission"] != VOUCH:
+        return 0, 0
+    acts = (act for join in view.law.joins.values() if join.change.command.person == me for act in join.vouches)
+    return len({act.person for act in acts if view.counts(act)}), view.at_most_all(view.sealed.charter["vouchers"])

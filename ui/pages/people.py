@@ -9,14 +9,18 @@ from identity.errors import CommonsError
 from identity.keys import from_did, to_did
 from identity.phrase import write_phrase
 from node.domain.law.fold import Grant
+from node.ingest import holons
 from node.ingest.profiles import fields_of
 from node.ingest.spaces import Space
 from node.store import queries
 from node.store.queries import PostLine
 from ui.api_posts import read_cursor, write_cursor
+from ui.law_words import role_words
 from ui.markup import rendered
+from ui.pages.acting import acts_on
 from ui.pages.consents import ask_url
 from ui.pages.frame import page, space_head
+from ui.pages.knocks import waiting
 from ui.pages.profile import lines_about
 from ui.pages.rows import post_view
 from ui.pages.visit import Book, Visit, clean_name
@@ -40,7 +44,13 @@ async def people(visit: Visit) -> web.Response:
     near = connected_people(visit, space)
     views = [person_view(visit, person, grants, names, near) for person, grants in space.law.members().items()]
     views.sort(key=lambda view: (view.nearness == "away", view.ref.name.casefold(), view.ref.key))
-    context = {"space": await space_head(visit, "people"), "people": tuple(views)}
+    context = {
+        "space": await space_head(visit, "people"),
+        "people": tuple(views),
+        "waiting": len(waiting(space.law.present())),
+        "knocks_url": visit.url("/knocks"),
+        "powers_url": visit.url("/powers"),
+    }
     return await page(visit, "people", "people.html", context)
 
 
@@ -58,6 +68,7 @@ def person_view(
     nearness: Nearness = "here" if visit.node.road.is_me(person) else "connected" if person in near else "away"
     inviter = grants[0].inviter
     logs = (space.history.logs.get(grant.device) for grant in grants)
+    law, now = space.law.present(), visit.node.clock_ms()
     return PersonView(
         ref=visit.person(person, names),
         nearness=nearness,
@@ -65,7 +76,29 @@ def person_view(
         last_seen_ms=max((log.time for log in logs if log is not None), default=None),
         invited_by=visit.person(inviter, names) if inviter else None,
         is_founder=inviter is None and _founded(space, grants),
+        belongs=_belongs(visit, person),
+        roles=tuple(role_words(visit, role.role, role.scope) for role in law.roles(person, now)),
+        paused_until_ms=law.suspended_until(person, now),
+        is_former=not law.is_member(person),
     )
+
+
+def _belongs(visit: Visit, person: bytes) -> tuple[str, ...]:
+    """Say by which of the communities that share this space somebody came, and to which they belong."""
+    road = visit.node.road
+    if not holons.parents_of(visit.here):
+        return ()
+    found = holons.belonging(road, visit.here, person)
+
+    def named(parent: bytes) -> str:
+        held = road.spaces.get(parent)
+        return clean_name(held.name, 80) if held is not None else parent.hex()[:8]
+
+    told = [(visit.gettext("Member of %(space)s"), parent) for parent in found.member_of]
+    told += [(visit.gettext("Has left %(space)s, and is still here"), parent) for parent in found.left]
+    if found.came_by is not None and found.came_by not in (*found.member_of, *found.left):
+        told.append((visit.gettext("Came by %(space)s"), found.came_by))
+    return tuple(words % {"space": named(parent)} for words, parent in told)
 
 
 def _founded(space: Space, grants: list[Grant]) -> bool:
@@ -79,8 +112,8 @@ async def person(visit: Visit) -> web.Response:
         key = from_did(visit.request.match_info["person"])
     except CommonsError as error:
         raise web.HTTPNotFound from error
-    grants = space.law.members().get(key)
-    if grants is None:
+    grants = space.law.members().get(key) or space.law.grants_of(key)
+    if not grants:
         raise web.HTTPNotFound
     names = (await visit.pages.roster(space)).names
     seen = await visit.pages.seen(space)
@@ -101,9 +134,13 @@ async def person(visit: Visit) -> web.Response:
             words=spoken(key),
             devices=tuple(device_view(visit, grant) for grant in grants),
             is_founder=view.is_founder,
+            roles=view.roles,
+            paused_until_ms=view.paused_until_ms,
+            is_former=view.is_former,
             pronouns=clean_name(fields.get("pronouns", "")),
             edit_url=visit.url("/profile") if view.ref.is_me and visit.may_write else "",
         ),
+        "acts": acts_on(visit, key),
         "lines": lines_about(visit, said),
         "ask_url": ask_url(visit, key),
         "posts": _posts_view(visit, key, lines, seen.before, is_first_page=before is None),

@@ -65,11 +65,6 @@ def audiences(visit: Visit) -> dict[str, str]:
     }
 
 
-def field_line(label: str, field: Field, meant: str = "") -> FieldLine:
-    """Return a field as others see it; the words and names of its author are tamed."""
-    return FieldLine(clean_name(field.label) or label, tame(field.value), meant)
-
-
 async def profile(visit: Visit) -> web.Response:
     """Show what one's profile says, and to whom."""
     said = {field.name: field for field in await fields_of(visit.node.road, visit.here, visit.node.me.person)}
@@ -94,7 +89,8 @@ def _own_line(visit: Visit, name: str, field: Field | None, label: str, words: d
     if field.audience == PEOPLE:
         names = visit.known().names
         meant = ", ".join(visit.person(person, names).name for person in field.people)
-    return FieldLine(clean_name(field.label) or label, tame(field.value), meant, url)
+    is_sealed = field.audience in (ME, PEOPLE)
+    return FieldLine(clean_name(field.label) or label, tame(field.value), meant, url, is_sealed)
 
 
 async def change(visit: Visit) -> web.Response:
@@ -171,13 +167,15 @@ async def _show(visit: Visit, form: FormView, chosen: set[bytes], status: int = 
 def lines_about(visit: Visit, fields: list[Field]) -> tuple[FieldLine, ...]:
     """Return what somebody's own page lists of them, beside their name, pronouns and words about themselves."""
     called = others_labels(visit)
-    some, mine = visit.gettext("Only some people see this, you among them."), audiences(visit)
+    some = visit.gettext("Only some people see this, you among them.")
+    mine = {audience: words for audience, words in audiences(visit).items() if audience in (ME, PEOPLE)}
     return tuple(
-        field_line(called.get(field.name, ""), field, some if field.audience == SOME else _unless_space(field, mine))
+        FieldLine(
+            clean_name(field.label) or called[field.name],
+            tame(field.value),
+            some if field.audience == SOME else mine.get(field.audience, ""),
+            is_sealed=field.audience not in (SPACE, PUBLIC),
+        )
         for field in fields
         if field.name in called or field.label
     )
-
-
-def _unless_space(field: Field, words: dict[str, str]) -> str:
-    return "" if field.audience in (SPACE, PUBLIC) else words[field.audience]

@@ -256,7 +256,8 @@ async def _show(visit: Visit, form: FormView, error: CommonsError | None = None)
         roles=tuple(Choice(role, role_words(visit, role)) for role in ROLES if role != "auditor"),
         rule=_shown_rule(visit, view, form) if kind == "rule" else None,
         ticked=frozenset(ticked),
-        facts={name: charter[name] for name in ("role_days", "voting_days", "grace_hours", "sponsors")},
+        facts={name: charter[name] for name in ("role_days", "voting_days", "grace_hours", "sponsors")}
+        | {"sponsors": view.at_most_all(charter["sponsors"])},
     )
     context = {"space": await space_head(visit, "decisions"), "proposing": shown, "label": _labels(visit)[kind]}
     status = status_of(error) if error else 422 if form.errors else 200

@@ -4,18 +4,24 @@ from aiohttp import web
 
 from node.runtime import Node
 from ui.live import Hub, serve_live
+from ui.pages.acting import add_acting
 from ui.pages.charter import add_charter
 from ui.pages.connections import add_connections
 from ui.pages.consents import add_consents
 from ui.pages.cut_off import add_cut_off
 from ui.pages.data import add_data
 from ui.pages.decisions import add_decisions
+from ui.pages.deep import add_deep
 from ui.pages.feed import add_feed
 from ui.pages.founding import add_founding
 from ui.pages.invites import add_invites
+from ui.pages.knocks import add_knocks
+from ui.pages.leaving import add_leaving
 from ui.pages.log import add_log
+from ui.pages.moving import add_moving
 from ui.pages.opening import add_opening
 from ui.pages.page import add_space_page
+from ui.pages.parts import add_parts
 from ui.pages.people import add_people
 from ui.pages.powers import add_powers
 from ui.pages.profile import add_profile
@@ -32,6 +38,9 @@ PARTS = (
     add_opening,
     add_founding,
     add_feed,
+    add_deep,
+    add_parts,
+    add_moving,
     add_threads,
     add_people,
     add_profile,
@@ -45,6 +54,9 @@ PARTS = (
     add_powers,
     add_proposing,
     add_decisions,
+    add_knocks,
+    add_acting,
+    add_leaving,
     add_settings,
     add_search,
     add_data,

@@ -38,7 +38,6 @@ async def welcome(visit: Visit) -> web.Response:
     """Show a newcomer what to say and whom to greet."""
     said = await fields_of(visit.node.road, visit.here, visit.node.me.person)
     values = {field.name: field.value for field in said}
-    values["mention"] = "1"
     return await _show(visit, FormView(visit.url("/welcome"), values))
 
 
