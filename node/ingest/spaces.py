@@ -175,6 +175,11 @@ class Space:
         """Return the space's secrets sealed to a device."""
         return seal_to(self.secrets.wrapped(), device)
 
+    def is_moved_by(self, accepted: Sequence[Accepted]) -> bool:
+        """Tell whether there may be something to do after changes: law has come, or a vouch for somebody who waits."""
+        klasses = {entry.change.header.klass for entry in accepted}
+        return LAW in klasses or (BINDING in klasses and any(not join.admitted for join in self.law.joins.values()))
+
     # -- on the road ------------------------------------------------------------------------------------------------
 
     def remember(self, entries: Sequence[Accepted]) -> None:
