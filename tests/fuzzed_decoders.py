@@ -221,7 +221,13 @@ def archive(name: str) -> Decoder:
 
 def requests() -> list[list[Any]]:
     """Return every operation with parameters of the right types."""
-    right = {"string": "x", "integer": 5, "boolean": True, "array": [["rule", "vouchers", 3]], "object": {"vouchers": 3}}
+    right = {
+        "string": "x",
+        "integer": 5,
+        "boolean": True,
+        "array": [["rule", "vouchers", 3]],
+        "object": {"vouchers": 3},
+    }
     return [[name, {param.name: right[param.kind] for param in op.params}] for name, op in table().items()]
 
 
