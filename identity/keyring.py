@@ -19,7 +19,7 @@ from identity import installations, keyfile
 from identity.errors import Malformed, Refused, StoreError
 from identity.installations import Marker, Place, Tag
 from identity.keyfile import Keys, Lock
-from identity.keys import short
+from identity.keys import SigningKey, short
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +89,24 @@ class Keyring:
         register(self.folder, renewed.device.public)
         self._write(renewed, self._lock)
         log.info("device key was renewed device=%s", short(renewed.device.public))
+
+    def as_person(self, seed: bytes, slot: int, time_ms: int) -> Keys:
+        """Return keys by which this folder would be a new device of the person whose seed this is.
+
+        Raises:
+            Refused: if the slot is not one of the 16.
+        """
+        return replace(self.keys, root=SigningKey(seed), certificate=None).renewed(slot, time_ms)
+
+    def become(self, keys: Keys) -> None:
+        """Act with other keys from now on, as somebody who came in by another name to recover.
+
+        Raises:
+            StoreError: if the folder or the state folder cannot be written.
+        """
+        register(self.folder, keys.device.public)
+        self._write(keys, self._lock)
+        log.info("folder acts with other keys device=%s", short(keys.device.public))
 
     def _write(self, keys: Keys, lock: Lock | None) -> None:
         raw = keyfile.write_keys(keys, lock)

@@ -8,6 +8,7 @@ base64, people and devices did:key.
 | (first line) | `format` "commons/publiclog/1", `space`, `name`, `made` (ms) |
 | law | `id`, `change` ([signature, header, body] in msgpack), `key` that opens this one body |
 | link | `id`, `change` without its body: something that was said between, which law rests on |
+| fork | `one`, `other`: two changes for one place in a log, without their bodies; it is void from there |
 | (last line) | `kind` "end", `lines`, `law` (digest of the law), `root` (digest of these logs), `device`, `signature` |
 
 Words of talk are not in it; a link tells who said something when, and how long it was, not what. Without links the
@@ -45,6 +46,7 @@ from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.placing import write_whole
 from node.store import log as store_log
+from node.store.forks import read_forks
 
 FORMAT = "commons/publiclog/1"
 START = b'{"format": "' + FORMAT.encode()
@@ -87,6 +89,13 @@ async def _written(road: Road, space: Space, counts: dict[str, int]) -> AsyncIte
         portion = b"".join(map(_encoded, told))
         lines += len(told)
         hasher.update(portion)
+        yield portion
+    for fork in await road.database.read(lambda db: read_forks(db, space.index.no)):
+        pair = [read_change(raw)._replace(body=None) for raw in (fork.one, fork.other)]
+        replay.take_proof(pair[0], pair[1])
+        portion = _encoded({"kind": "fork", "one": _packed(pair[0]), "other": _packed(pair[1])})
+        hasher.update(portion)
+        lines += 1
         yield portion
     end: Line = {
         "kind": "end", "lines": lines, "law": replay.law.present().sealed.digest().hex(),
@@ -139,6 +148,10 @@ def _encoded(line: Line) -> bytes:
 
 def _base64(raw: bytes) -> str:
     return base64.b64encode(raw).decode()
+
+
+def _packed(change: Change) -> str:
+    return _base64(encode_change(change))
 
 
 def _to_sign(digest: bytes, end: Line) -> bytes:
@@ -215,6 +228,9 @@ class _Checking:
     def _take(self, replay: Replay, line: Line, count: int) -> None:
         found = self.found
         try:
+            if line.get("kind") == "fork":
+                replay.take_proof(_unpacked(line.get("one")), _unpacked(line.get("other")))
+                return
             change = _change(line)
             is_law = change.header.klass <= BINDING
             require(is_law == (line.get("kind") == "law"), "a line says that it is something else")
@@ -273,8 +289,12 @@ def _lines(file: BinaryIO) -> Iterator[tuple[Line, bytes]]:
     raise Refused("This file has far too many lines.")
 
 
+def _unpacked(text: Any) -> Change:
+    return read_change(base64.b64decode(str(text), validate=True))
+
+
 def _change(line: Line) -> Change:
-    change = read_change(base64.b64decode(str(line.get("change")), validate=True))
+    change = _unpacked(line.get("change"))
     if line.get("id") != change.id.hex():
         raise Malformed("its bytes were altered: they give another id")
     return change

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgpack
 
-from crdt.change import BINDING
 from crdt.history import Accepted
 from identity import keyring
 from identity.errors import CommonsError, Refused
@@ -120,7 +119,7 @@ class Node:
             ring.renew_device(await self._free_slot(ring), self.clock_ms())
         else:
             keyring.begin(self.folder, device, heads)
-        await self._begin(ring)
+        await self.begin(ring)
 
     async def _free_slot(self, ring: Keyring) -> int:
         """Return the slot of this person's next device: the law of their spaces knows which are taken."""
@@ -134,7 +133,8 @@ class Node:
         await road.open()
         return road
 
-    async def _begin(self, ring: Keyring) -> None:
+    async def begin(self, ring: Keyring) -> None:
+        """Let whoever these keys are of act here."""
         self.road = await self._open_road(ring)
         keys = ring.keys
         self.keeper = Keeper(self.road)
@@ -149,9 +149,7 @@ class Node:
         self.road.heard.append(self._heard)
         self.duties = Duties(self.road, self._follow_topics)
         self.keyring = ring  # from here on there is somebody, with everything they need
-        self._saying = asyncio.get_running_loop().create_task(self._sign_pending(), name="saying")
-        self._tasks.add(self._saying)
-        self._saying.add_done_callback(self._done)
+        self._saying = self._keep(self._sign_pending())
         for space in list(self.road.spaces.values()):
             if space.state == "member":
                 await belonging.enter(self.road, self.me, space)
@@ -190,7 +188,7 @@ class Node:
         now = self.clock_ms()
         keys = new_person(now) if seed is None else same_person(now, seed, slot)
         await self.database.transaction(lambda db: queries.keep_setting(db, NAME_SETTING, name))
-        await self._begin(keyring.create(self.folder, keys, passphrase))
+        await self.begin(keyring.create(self.folder, keys, passphrase))
 
     async def name(self) -> str:
         """Return what this person wants to be called."""
@@ -203,17 +201,21 @@ class Node:
             return
         self._closed = True
         await self.stop_network()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.end_tasks()
         if self.keyring is not None:
             await self.road.work.settle()
             await self.keeper.save_reach()
-            await self._save_peers()
+            await self.save_peers()
             device = self.road.device.public
             heads = await self.database.read(lambda db: queries.own_heads(db, device))
             keyring.note_heads(self.folder, heads)
         await self.database.close()
+
+    async def end_tasks(self) -> None:
+        """End what runs beside."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # -- spaces ----------------------------------------------------------------------------------------------------
 
@@ -251,7 +253,7 @@ class Node:
     async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
         for listener in self.listeners:
             listener(space, accepted)
-        if any(entry.change.header.klass <= BINDING for entry in accepted):
+        if space.is_moved_by(accepted):
             self._keep(self._after_law(space))
 
     async def _after_law(self, space: Space) -> None:
@@ -290,7 +292,7 @@ class Node:
         require(
             invitation.ticket.purpose == "device", "This link invites a person, not a device: join with it instead."
         )
-        await self._begin(keyring.create(self.folder, new_device(self.clock_ms()), passphrase))
+        await self.begin(keyring.create(self.folder, new_device(self.clock_ms()), passphrase))
         name = invitation.ticket.inviter_name
         await self.database.transaction(lambda db: queries.keep_setting(db, NAME_SETTING, name))
         return await self.join(link)
@@ -367,7 +369,8 @@ class Node:
             self.network.trust(peer)
         return [*self.addresses, *self.neighbours.addresses_of_members(but=peer)]
 
-    async def _save_peers(self) -> None:
+    async def save_peers(self) -> None:
+        """Keep where neighbours may be found."""
         rows = self.neighbours.rows()
         await self.database.transaction(lambda db: write_peers(db, rows))
 
@@ -384,10 +387,11 @@ class Node:
 
     # -- tasks ----------------------------------------------------------------------------------------------------
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

@@ -2,14 +2,17 @@
 
 from crdt.change import Change
 from identity.keys import to_did
+from identity.shares import MAX_SHARES
 from node.domain.area import require
 from node.domain.law.membership import RevokeDevice
-from node.ingest import deciding
+from node.domain.recovery import code_of
+from node.ingest import deciding, recovery
 from node.ingest.spaces import Space
+from node.recovering import recover
 from node.runtime import Node
 from ui.api_spaces import SPACE, need_space
 from ui.operations import Data, Param, operation
-from ui.whom import key_named
+from ui.whom import Names, id_among, key_named, names_in
 
 DEVICE = Param("device", "path", "a device of yours, as did:key")
 
@@ -74,3 +77,85 @@ async def _end(node: Node, space: Space, device: bytes) -> Change:
     """End a device, with a cut where its log stands here."""
     log = space.history.logs.get(device)
     return await deciding.submit(node.road, space, RevokeDevice(device, log.seq if log else 0))
+
+
+# -- recovery by trusted members -------------------------------------------------------------------------------------
+
+ASKING = Param("asking", "path", "the asking's id, or how it begins")
+WHOSE = Param("person", "path", "whose key, by name or did:key")
+
+
+@operation("GET", "/spaces/{space}/recovery", SPACE)
+async def recovery_state(node: Node, given: Data) -> Data:
+    """Say whom you trust with your key, and who asks for a key of which you hold a share."""
+    space = need_space(node, given["space"])
+    names, view = await names_in(node, space), space.law.present()
+    mine = await recovery.sharing_of(node.road, space, node.me.person)
+    parts = mine.parts if mine is not None else []
+    gone = [part[0] for part in parts if not view.is_member(part[0])]
+    asked = await recovery.all_askings(node.road, space)
+    return {
+        "holds_phrase": node.me.root is not None,
+        "needed": mine.needed if mine is not None else 0,
+        "trusted": [{"person": to_did(part[0]), "name": names[part[0]]} for part in parts],
+        "share_anew": bool(gone),
+        "askings": [_asking_data(node, asking, names) for asking in asked],
+    }
+
+
+def _asking_data(node: Node, asking: recovery.Asking, names: Names) -> Data:
+    mine = asking.device == node.road.device.public
+    return {
+        "id": asking.id.hex(),
+        "person": to_did(asking.person),
+        "name": names[asking.person],
+        "by": names[asking.by],
+        "time": asking.time,
+        "code": asking.code if mine else None,
+        "needed": asking.needed,
+        "given": len(asking.given),
+        "i_gave": node.me.person in asking.given,
+        "is_mine": mine,
+    }
+
+
+@operation("POST", "/spaces/{space}/recovery", SPACE,
+           Param("trusted", "body", "members to trust with your key, by name or did:key", "array"),
+           Param("needed", "body", "how many of them can recover you together", "integer"))  # fmt: skip
+async def share_key(node: Node, given: Data) -> Data:
+    """Share your key with members you trust: some of them together let you in again, fewer learn nothing."""
+    space = need_space(node, given["space"])
+    require(len(given["trusted"]) <= MAX_SHARES, f"Trust at most {MAX_SHARES} members.")
+    names = await names_in(node, space)
+    trusted = [names.person(one) for one in given["trusted"]]
+    change = await recovery.share_key(node.road, node.me, space, trusted, given["needed"])
+    return {"change": change.id.hex(), "trusted": [to_did(person) for person in sorted(set(trusted))]}
+
+
+@operation("POST", "/spaces/{space}/people/{person}/recovery", SPACE, WHOSE)
+async def ask_recovery(node: Node, given: Data) -> Data:
+    """Ask, from a new device that came in by another name, for the shares of your key; read the code out by voice."""
+    space = need_space(node, given["space"])
+    person = (await names_in(node, space)).person(given["person"])
+    change = await recovery.ask(node.road, space, person)
+    return {"asking": change.id.hex(), "code": code_of(change.id), "person": to_did(person)}
+
+
+@operation("POST", "/spaces/{space}/recovery/{asking}", SPACE, ASKING,
+           Param("code", "body", "the digits that they read out to you, by voice"))  # fmt: skip
+async def give_share(node: Node, given: Data) -> Data:
+    """Hand your share of somebody's key to the device that asks; first make sure, by voice, that it is really them."""
+    space = need_space(node, given["space"])
+    known = {asking.id: asking for asking in await recovery.all_askings(node.road, space)}
+    asking = known[id_among(known, given["asking"], "asking")]
+    change = await recovery.give(node.road, space, asking, given["code"])
+    return {"change": change.id.hex()}
+
+
+@operation("POST", "/spaces/{space}/people/{person}/recovered", SPACE, WHOSE)
+async def recover_me(node: Node, given: Data) -> Data:
+    """Become yourself again on this device, once enough of those you trust have given their shares."""
+    space = need_space(node, given["space"])
+    person = (await names_in(node, space)).person(given["person"])
+    await recover(node, space, person)
+    return {"person": to_did(node.me.person), "device": to_did(node.road.device.public)}

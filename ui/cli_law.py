@@ -28,6 +28,16 @@ examples:
   commons vote 3f2a yes
   commons vote 3f2a abstain       your last ballot before the end counts
 """,
+    "recovery": """\
+before you lose a laptop:
+  commons recovery --trust Bola,Chidi,Dina --needed 2
+after you lost it, on a new one, once somebody has invited you by any name:
+  commons recovery --ask Amina           shows a code: call each of them and read it out
+  commons recovery --finish Amina        once enough of them gave
+who is asked, after a call in which you knew them by their voice:
+  commons recovery                       lists who asks
+  commons recovery --give 3f2a --code 123456
+""",
     "devices": """\
 examples:
   commons devices                 list your devices
@@ -116,4 +126,15 @@ def _add_belonging(add: Add) -> None:
         "List your devices, or end one that was lost.",
         SPACE,
         (("--revoke",), {"metavar": "DEVICE", "help": "end this device in all your spaces: what it says is void"}),
+    )
+    add(
+        "recovery",
+        "Trust members with your key, so that some of them together let you in again; or help somebody.",
+        SPACE,
+        (("--trust",), {"metavar": "P,P,P", "help": "share your key with these members, instead of who had it before"}),
+        (("--needed",), {"type": int, "metavar": "K", "help": "how many of them recover you together (2 or more)"}),
+        (("--ask",), {"metavar": "PERSON", "help": "on a new device: ask for the shares of your key"}),
+        (("--finish",), {"metavar": "PERSON", "help": "on a new device: become yourself again"}),
+        (("--give",), {"metavar": "ASKING", "help": "hand your share on; call them first"}),
+        (("--code",), {"help": "with --give: the digits that they read out to you"}),
     )

@@ -243,6 +243,64 @@ def _device_words(device: Data) -> str:
     return f"{device['device']}  {', '.join(marks)}; since {_day(device['since'])}{last}"
 
 
+def recovery(options: Options) -> int:
+    """Trust members with one's key, ask for it, or help somebody."""
+    wishes = [name for name in ("trust", "ask", "finish", "give") if getattr(options, name)]
+    if len(wishes) > 1:
+        raise Refused("Say one of --trust, --ask, --finish and --give.")
+    return _RECOVERY[wishes[0] if wishes else "state"](options)
+
+
+def _recovery_state(options: Options) -> int:
+    data = ask(options, "recovery_state", space=options.space)
+    trusted = ", ".join(one["name"] for one in data["trusted"])
+    lines = [f"{data['needed']} of these recover you: {trusted}" if trusted else "You trust nobody with your key yet."]
+    lines += ["Somebody of them has gone: share anew with --trust."] if data["share_anew"] else []
+    return show(options, data, "\n".join([*lines, *map(_asking_words, data["askings"])]))
+
+
+def _asking_words(asking: Data) -> str:
+    far = f"{asking['given']} of {asking['needed']} gave"
+    if asking["is_mine"]:
+        return f"{asking['id'][:8]}  you ask to be {asking['name']} again; {far}. Read out: {asking['code']}"
+    call = "you gave" if asking["i_gave"] else "call them; only if you know their voice, give"
+    return f"{asking['id'][:8]}  {asking['by']} says to be {asking['name']}; {far}; {call}"
+
+
+def _trust(options: Options) -> int:
+    people = [person.strip() for person in options.trust.split(",") if person.strip()]
+    needed = options.needed if options.needed is not None else max(2, len(people) // 2 + 1)
+    data = ask(options, "share_key", space=options.space, trusted=people, needed=needed)
+    return show(
+        options, data, f"Any {needed} of these {len(people)} together can let you in again; fewer learn nothing."
+    )
+
+
+def _ask_recovery(options: Options) -> int:
+    data = ask(options, "ask_recovery", space=options.space, person=options.ask)
+    words = f"Call those you trust, and read this out to each: {data['code']}"
+    return show(options, data, f"{words}\nThen: commons recovery --finish {options.ask}")
+
+
+def _finish(options: Options) -> int:
+    data = ask(options, "recover_me", space=options.space, person=options.finish)
+    return show(options, data, f"You are {data['person']} again; this is a new device of yours.")
+
+
+def _give(options: Options) -> int:
+    if not options.code:
+        raise Refused(
+            "Call them. If you know their voice, ask for the code that their device shows, and say --code CODE."
+        )
+    data = ask(options, "give_share", space=options.space, asking=options.give, code=options.code)
+    return show(options, data, "Your share is on its way to their new device.")
+
+
+_RECOVERY: dict[str, Callable[[Options], int]] = {
+    "state": _recovery_state, "trust": _trust, "ask": _ask_recovery, "finish": _finish, "give": _give,
+}  # fmt: skip
+
+
 def _moment(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M")
 
@@ -254,5 +312,5 @@ def _day(time_ms: int) -> str:
 COMMANDS: dict[str, Callable[[Options], int]] = {
     "found": found, "templates": templates, "charter": charter, "powers": powers, "roles": roles, "propose": propose,
     "proposals": proposals, "support": support, "vote": vote, "remove": remove, "knocks": knocks, "vouch": vouch,
-    "pause": pause, "leave": leave, "devices": devices,
+    "pause": pause, "leave": leave, "devices": devices, "recovery": recovery,
 }  # fmt: skip

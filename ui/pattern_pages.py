@@ -29,6 +29,8 @@ from ui.pattern_examples import (
     space,
     thread,
 )
+from ui.pattern_law import ACTS, LOG_FILTER, founding
+from ui.pattern_law import PAGES as LAW_PAGES
 from ui.people_views import FieldLine, Newcomer, News
 from ui.templating import qr_drawing
 from ui.views import ArrivingView, ErrorView, FeedView, FormView, NavItem, Notice, RevisionView
@@ -79,6 +81,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "join_url": "/patterns/join",
             "back_url": "",
             "notice": None,
+            **founding(),
         },
     ),
     "join": (
@@ -167,7 +170,17 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             ),
         },
     ),
-    "people": ("People", "people.html", lambda now: {"space": space("People"), "people": people(now)}),
+    "people": (
+        "People",
+        "people.html",
+        lambda now: {
+            "space": space("People"),
+            "people": people(now),
+            "waiting": 2,
+            "knocks_url": "#",
+            "powers_url": "#",
+        },
+    ),
     "person": (
         "A person",
         "person.html",
@@ -179,6 +192,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
                 FieldLine("How to reach them", "Mill Lane 3", "Only some people see this, you among them."),
             ),
             "ask_url": "/patterns/person",
+            "acts": ACTS,
             "posts": FeedView("example-person", "", posts(now)[1:2]),
         },
     ),
@@ -216,6 +230,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "total": 4021,
             "refused": 1,
             "only_refused": False,
+            **LOG_FILTER,
             "all_url": "/patterns/log",
             "refused_url": "/patterns/log_empty",
             "older_url": "/patterns/log",
@@ -232,6 +247,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "total": 1,
             "refused": 0,
             "only_refused": True,
+            **LOG_FILTER,
             "all_url": "/patterns/log",
             "refused_url": "/patterns/log_empty",
             "older_url": "",
@@ -368,5 +384,6 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             )
         },
     ),
+    **LAW_PAGES,
 }
 """Every example page: its title, its template and what makes its context."""

@@ -236,7 +236,7 @@ class ThreadView:
     There is no composer where nothing can be answered. ``answering`` is whose reply the composer answers, None for
     the first post of the thread; ``whole_url`` leads back to that. A long thread has several pages: ``earlier`` and
     ``later`` lead to the ones around this, with how many replies lie there; ``goes_on`` names and leads to the reply
-    on another page that the first one here answers.
+    on another page that the first one here answers. ``decision`` is what the first post says the reasons for.
     """
 
     place: str
@@ -248,6 +248,7 @@ class ThreadView:
     earlier: NavItem | None = None
     later: NavItem | None = None
     goes_on: NavItem | None = None
+    decision: NavItem | None = None
 
 
 @dataclass(frozen=True, slots=True)

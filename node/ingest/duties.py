@@ -24,7 +24,7 @@ class Duties:
         self._road = road
         self._rotated = rotated
         self._changed = asyncio.Event()
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
 
     async def run(self) -> None:
         """Look after every space now, and again whenever a vote ends."""
@@ -43,7 +43,7 @@ class Duties:
 
     async def _do(self, id_: bytes) -> None:
         """Do an office's duties, and keep a space's secrets and one's own profile with those who may read them."""
-        async with self._lock:  # one after another, or a thing would be done twice
+        async with self.lock:  # one after another, or a thing would be done twice
             space = self._road.spaces[id_]
             mine = space.history.logs.get(self._road.device.public)
             if space.state != "member" or (mine is not None and mine.forked is not None):

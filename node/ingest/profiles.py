@@ -4,14 +4,14 @@ A value for some is sealed to the devices in standing of those people, and to on
 device, or somebody loses their standing, the author's node seals the value anew, by itself.
 """
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgpack
 
 from crdt.change import Change
-from identity.boxes import Boxed, open_among, seal_among
+from identity.boxes import BOX_BYTES, Boxed, open_among, seal_among
 from identity.errors import CommonsError, Malformed
 from identity.keys import KEY_BYTES
 from node.domain.area import require
@@ -32,6 +32,7 @@ from node.domain.profiles import (
     SealField,
     SetField,
     allow_field,
+    is_field,
     unpack_boxes,
 )
 from node.ingest.road import Road
@@ -43,6 +44,7 @@ ME, PEOPLE = "me", "people"
 AUDIENCES = (ME, PEOPLE, SPACE, PUBLIC)
 """Whom a member may say a field to. On the wire the first two are one: nobody else can tell them apart."""
 
+MAX_TRIED_BOXES = 1_024
 _MOVED = ("pronouns", "about", "contact")
 
 
@@ -84,9 +86,24 @@ class Wish(NamedTuple):
 async def fields_of(road: Road, space: Space, person: bytes) -> list[Field]:
     """Return what a person says of themselves, as far as it is meant for this device's person; emptied fields aside."""
     rows = await road.database.read(lambda db: store.fields_of(db, space.index.no, person))
-    found = [field for row in rows if (field := _read(road, row)) is not None and field.value]
+    found = [field for row in _bounded(rows) if (field := _read(road, row)) is not None and field.value]
     order = {name: at for at, name in enumerate(FIELDS)}
     return sorted(found, key=lambda field: (order.get(field.name, len(order)), field.label.casefold(), field.name))
+
+
+def _bounded(rows: Sequence[FieldRow]) -> Iterator[FieldRow]:
+    """Give what is read of a profile: as many fields and boxes as a member's own node would make, no more.
+
+    A box is tried in a tenth of a millisecond, and its author decides how many there are.
+    """
+    own = 0
+    left = MAX_TRIED_BOXES
+    said = (row for row in rows if row.value or row.sealed)
+    for row in sorted(said, key=lambda row: (row.field.startswith(OWN), row.field)):
+        own += row.field.startswith(OWN)
+        left -= len(row.sealed) // BOX_BYTES if row.sealed else 0
+        if own <= MAX_OWN_FIELDS and (left >= 0 or row.sealed is None):
+            yield row
 
 
 def _read(road: Road, row: FieldRow) -> Field | None:
@@ -157,8 +174,10 @@ async def set_fields(road: Road, space: Space, wishes: Sequence[Wish]) -> list[C
         _allow(space, wish)
     rows = await road.database.read(lambda db: store.fields_of(db, space.index.no, road.me))
     known = {row.field: field for row in rows if (field := _read(road, row)) is not None}
-    own = {row.field for row in rows if row.field.startswith(OWN)} | {w.name for w in wishes if w.name.startswith(OWN)}
-    require(len(own) <= MAX_OWN_FIELDS, f"A profile has at most {MAX_OWN_FIELDS} fields of your own.")
+    more = {wish.name for wish in wishes if wish.name.startswith(OWN) and wish.value}
+    own = {name for name, field in known.items() if name.startswith(OWN) and field.value}
+    few = not more or len(own | more) <= MAX_OWN_FIELDS
+    require(few, f"A profile has at most {MAX_OWN_FIELDS} fields of your own.")
     new = [wish for wish in wishes if _differs(wish, known.get(wish.name))]
     return await road.submit_all(space, _say(road, space, new)) if new else []
 
@@ -175,6 +194,8 @@ async def edit_profile(road: Road, space: Space, values: Mapping[str, str | None
 
 
 def _allow(space: Space, wish: Wish) -> None:
+    if not wish.value and wish.name != NAME and is_field(wish.name):
+        return
     allow_field(wish.name, wish.value, wish.label)
     require(wish.audience in AUDIENCES, "Say whom this is for: me, people, space or public.")
     require(wish.name != NAME or wish.audience in (SPACE, PUBLIC), "Your name is for everybody in the space.")
@@ -185,8 +206,8 @@ def _allow(space: Space, wish: Wish) -> None:
 
 
 def _differs(wish: Wish, before: Field | None) -> bool:
-    if before is None:
-        return bool(wish.value)
+    if before is None or not wish.value:
+        return bool(wish.value) or (before is not None and bool(before.value))
     people = set(wish.people) if wish.audience == PEOPLE else set()
     now = (wish.value, wish.audience, people, wish.label if wish.name.startswith(OWN) else before.label)
     return now != (before.value, before.audience, set(before.people), before.label)
@@ -195,6 +216,9 @@ def _differs(wish: Wish, before: Field | None) -> bool:
 def _say(road: Road, space: Space, wishes: Iterable[Wish]) -> Generator[Any, Change, None]:
     for wish in wishes:
         label = wish.label.strip() if wish.name.startswith(OWN) else ""
+        if not wish.value:
+            yield SetField(road.me, wish.name, SPACE, "", "", b"", b"", [])
+            continue
         if wish.audience in (SPACE, PUBLIC):
             yield SetField(road.me, wish.name, wish.audience, label, wish.value, b"", b"", [])
             continue

@@ -338,6 +338,8 @@ class Road:
                     adopt_wraps(space.secrets, self.vault, change)
             space.saved_pasts = len(history.pasts.sets)
             space.dangling = dangling_subjects(connection, row.no)
+            if row.state == "left" and space.law.person_of(self.device.public) is not None:
+                space.state = "member"  # it left by another name, and entered as who it is
             if row.state == "waiting":
                 space.knock = _knocks(connection, index)
             return space

@@ -6,6 +6,7 @@
 `digest` (of the log), `keys` ("none", "space" or "identity"), `files`: [[name, bytes, BLAKE2b-256]] |
 | `manifest.sig` | Ed25519 of the device over "commons/archive/1" and the manifest, in hex |
 | `changes/000001` … | the signed changes in causal order, in batches as nodes send them to each other |
+| `forks/000001` … | proofs that a log was forked: [one change, the other], in msgpack |
 | `media/…` | pictures and files, named by the hash of their bytes |
 | `readable.jsonl` | everything readable as an export (commons/export/1), for people and other programs |
 | `keys.json` | keys as chosen, in a box that a passphrase opens (Argon2id, XSalsa20-Poly1305) |
@@ -26,7 +27,7 @@ from node.domain.area import require
 
 FORMAT = "commons/archive/1"
 MANIFEST, SIGNATURE, READABLE, KEYS = "manifest.json", "manifest.sig", "readable.jsonl", "keys.json"
-CHANGES, MEDIA = "changes/", "media/"
+CHANGES, MEDIA, FORKS = "changes/", "media/", "forks/"
 MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 MAX_KEYS_BYTES = 16 * 1024 * 1024
 MAX_FILES = 200_000

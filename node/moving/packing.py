@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgpack
+
 from crdt.batch import encode_batch, unbroken
 from crdt.change import ID_BYTES, Change, digest
 from identity.errors import Refused, StoreError
@@ -19,6 +21,7 @@ from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.moving.manifest import (
     CHANGES,
+    FORKS,
     KEYS,
     MANIFEST,
     MEDIA,
@@ -34,6 +37,7 @@ from node.moving.manifest import (
 from node.placing import check_place, draft_of
 from node.store import log as store_log
 from node.store.blobs import get_blob
+from node.store.forks import read_forks
 
 START = b"PK\x03\x04"
 PORTION_CHANGES = 768
@@ -101,6 +105,7 @@ class _Packing:
         digest_ = self.space.history.root()
         async for portion in self._batches():
             await self._put(f"{CHANGES}{len(self.files) + 1:06}", portion)
+        await self._forks()
         await self._readable()
         if keys is not None:
             await self._put(KEYS, keys)
@@ -138,6 +143,11 @@ class _Packing:
             self.counts["changes"] += len(fitting)
             yield encode_batch(fitting, erasers)
             numbers = numbers[len(fitting) :]
+
+    async def _forks(self) -> None:
+        no = self.space.index.no
+        for number, fork in enumerate(await self.road.database.read(lambda db: read_forks(db, no)), 1):
+            await self._put(f"{FORKS}{number:06}", msgpack.packb([fork.one, fork.other]))
 
     async def _readable(self) -> None:
         exporting = _Readable(self.road, self.space, self._medium)

@@ -13,7 +13,7 @@ from typing import Any
 import msgpack
 
 from crdt.batch import MAX_BATCH_BYTES, Batch, decode_batch
-from crdt.change import LAW, MAX_BODY_BYTES, digest, open_change
+from crdt.change import LAW, MAX_BODY_BYTES, MAX_HEADER_BYTES, digest, open_change
 from identity.certificates import SLOTS, read_certificate
 from identity.errors import BadSignature, CommonsError, Malformed, Refused
 from identity.keys import SigningKey
@@ -25,11 +25,13 @@ from node.domain.media import MAX_MEDIA_BYTES
 from node.export import READS_BYTES
 from node.ingest import belonging
 from node.ingest.belonging import Self
+from node.ingest.forks import take_proof
 from node.ingest.road import Road
 from node.ingest.spaces import Secrets, Space
 from node.moving.manifest import (
     CHANGES,
     DAMAGED,
+    FORKS,
     KEYS,
     MANIFEST,
     MAX_KEYS_BYTES,
@@ -49,7 +51,11 @@ from node.store.spaces import SpaceRow, keep_state
 PASSES = 8
 """How often what lacked something is offered again: a forked log is taken branch by branch."""
 
-_MOST_BYTES = {CHANGES: MAX_BATCH_BYTES + MAX_BODY_BYTES, MEDIA: MAX_MEDIA_BYTES}
+_MOST_BYTES = {
+    CHANGES: MAX_BATCH_BYTES + MAX_BODY_BYTES,
+    MEDIA: MAX_MEDIA_BYTES,
+    FORKS: 2 * (MAX_HEADER_BYTES + MAX_BODY_BYTES) + 1_024,
+}
 _ALONE = {KEYS: MAX_KEYS_BYTES, READABLE: READS_BYTES}
 _SIGNATURE_BYTES = 256
 
@@ -183,6 +189,8 @@ async def unpack(road: Road, me: Self, archive: Archive, carried: Carried | None
         await road.unlock(space, seal_to(msgpack.packb([carried.law, carried.talk, []]), road.device.public))
     found = Unpacked(space)
     await _receive(road, archive, found)
+    if await _take_proofs(road, archive, space.id):
+        await _receive(road, archive, found)
     await _keep_media(road, archive, found)
     found.space = road.spaces[space.id]
     if found.space.state == "waiting":
@@ -216,6 +224,18 @@ async def _receive(road: Road, archive: Archive, found: Unpacked) -> None:
         found.whole = not missing
         if not fresh or found.whole:
             return
+
+
+async def _take_proofs(road: Road, archive: Archive, space: bytes) -> bool:
+    """Take in which logs are forked; tell whether any of it was news."""
+    news = False
+    for file in archive.of_kind(FORKS):
+        try:
+            one, other = msgpack.unpackb(archive.load(file))
+            news = await take_proof(road, road.spaces[space], one, other) or news
+        except (CommonsError, ValueError, TypeError, msgpack.exceptions.UnpackException) as error:
+            raise Refused(DAMAGED) from error
+    return news
 
 
 async def _keep_media(road: Road, archive: Archive, found: Unpacked) -> None:

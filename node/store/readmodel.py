@@ -179,6 +179,12 @@ def numbers_about(connection: sqlite3.Connection, space: int, subject: bytes) ->
     return [row[0] for row in rows]
 
 
+def subjects_among(connection: sqlite3.Connection, space: int, subjects: Iterable[bytes]) -> list[bytes]:
+    """Return those of some subjects about which something was said."""
+    sql = "SELECT 1 FROM about WHERE space = ? AND subject = ? LIMIT 1"
+    return [each for each in subjects if connection.execute(sql, (space, each)).fetchone()]
+
+
 def dangling_subjects(connection: sqlite3.Connection, space: int) -> set[bytes]:
     """Return what something was said about that has not come itself; what has an id of its own need not come."""
     known = (f"NOT EXISTS(SELECT 1 FROM {table} WHERE {table}.space = ?1 AND {table}.id = subject)" for table in _BY_ID)

@@ -84,7 +84,7 @@ def test_without_scripts_a_part_is_founded_and_read_deep(browser: Browser, town:
     laptop, here = town
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{laptop.site.url}/open?key={laptop.site.gate.new_opening_key()}")
+    laptop.let_in(page)
 
     page.goto(f"{laptop.site.url}{here}/parts")
     page.get_by_label("What is it called?").fill("A part without scripts")

@@ -7,11 +7,12 @@ from loopback import Neighbourhood, link_to, until
 from test_decisions import decided, garden_of, here, law
 
 from crdt.change import PUBLIC, decode_body
+from identity.boxes import BOX_BYTES
 from identity.errors import Refused
 from node.domain.law.membership import LeaveSpace
 from node.domain.posts import EditPost
-from node.domain.profiles import field_id, unpack_boxes
-from node.ingest.profiles import Field, Wish, edit_profile, fields_of, set_fields
+from node.domain.profiles import SetField, field_id, unpack_boxes
+from node.ingest.profiles import MAX_TRIED_BOXES, Field, Wish, edit_profile, fields_of, set_fields
 from node.runtime import Node
 from node.store import people, readmodel
 
@@ -158,6 +159,42 @@ async def test_a_rebuild_gives_the_same_rows_also_of_those_who_left(start: Neigh
 
     assert await rows(amina, space) == before
     assert (await read(amina, space, bola.road.me))["contact"] == PHONE
+
+
+async def test_a_field_that_was_emptied_is_gone_and_makes_room(start: Neighbourhood) -> None:
+    (amina,), space = await garden_of(start, "Amina")
+    own = [Wish(f"own:{at:016x}", "x", "me", (), "Food") for at in range(13)]
+    await says(amina, space, *own[:12])
+    with pytest.raises(Refused, match="at most 12"):
+        await says(amina, space, own[12])
+
+    await says(amina, space, own[0]._replace(value=""))
+    await says(amina, space, own[12])
+    before = here(amina, space).history.size
+    await says(amina, space, own[0]._replace(value=""))
+
+    names = set(await read(amina, space, amina.road.me))
+    assert names == {"name", *(wish.name for wish in own[1:])}
+    assert here(amina, space).history.size == before
+
+
+async def test_a_profile_made_to_tire_its_readers_is_read_only_in_part(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    box = bytes(BOX_BYTES)
+    hostile = [SetField(bola.road.me, f"own:{at:016x}", "some", "", "", b"s", b"n", [box] * 256) for at in range(16)]
+    plain = [SetField(bola.road.me, f"own:f{at:015x}", "space", "x", "y", b"", b"", []) for at in range(40)]
+    for command in (*hostile, *plain):
+        await bola.road.submit(here(bola, space), command)
+    await says(bola, space, Wish("skills", "bread"))
+    await until_same(space, amina, bola)
+    tried: list[bytes] = []
+    open_box = amina.road.vault.open_box
+    amina.road.vault.open_box = lambda box: tried.append(box) or open_box(box)  # type: ignore[method-assign,func-returns-value]
+
+    shown = await read(amina, space, bola.road.me)
+
+    assert shown == {"name": "Bola", "skills": "bread"}
+    assert len(tried) <= MAX_TRIED_BOXES
 
 
 async def test_a_wish_that_does_not_fit_is_refused_before_anything_is_signed(start: Neighbourhood) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from loopback import Neighbourhood, link_to, until
 from test_decisions import QUICK, here, law, texts
-from test_holons import deep_feed, say, welcome
+from test_nested_spaces import deep_feed, say, welcome
 
 from identity.errors import Refused
 from node.domain.law.membership import LeaveSpace

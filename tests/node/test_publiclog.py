@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,12 @@ from hypothesis import strategies as st
 from loopback import Neighbourhood
 from test_decisions import QUICK, decided, garden_of, here, law
 
-from identity.errors import Refused
+from identity.errors import Malformed, Refused
 from identity.keys import SigningKey, to_did
+from node.domain.law.replay import Replay
 from node.domain.posts import WritePost
 from node.publiclog import check, publish
+from node.store import log as store_log
 
 
 async def published(start: Neighbourhood, path: Path) -> Any:
@@ -139,3 +142,43 @@ def test_another_file_is_no_public_log(tmp_path: Path) -> None:
         check(tmp_path / "a")
     with pytest.raises(Refused, match="cannot be read"):
         check(tmp_path / "nothing")
+
+
+async def test_in_whatever_order_changes_come_they_amount_to_the_same_law(start: Neighbourhood, tmp_path: Path) -> None:
+    node, space = await published(start, tmp_path / "log.jsonl")
+    index = here(node, space).index
+    numbers = await node.database.read(lambda db: store_log.numbers_of(db, index.no))
+    stored = await node.database.read(lambda db: store_log.read_changes(db, index, numbers))
+    changes = [entry.change for entry in stored]
+
+    for seed in range(12):
+        replay, left = Replay(space), random.Random(seed).sample(changes, len(changes))
+        while left:
+            ready = [each for each in left if {*each.header.deps, each.header.prev} - {b""} <= replay.numbers.keys()]
+            replay.take(ready[0], here(node, space).open(ready[0]).command)
+            left.remove(ready[0])
+
+        assert replay.law.present().sealed.digest() == law(node, space).present().sealed.digest()
+        assert replay.history.root() == here(node, space).history.root()
+        assert set(replay.law.members()) == set(law(node, space).members())
+        assert list(replay.unsigned()) == []
+
+
+async def test_a_change_that_comes_before_what_it_rests_on_is_refused(start: Neighbourhood, tmp_path: Path) -> None:
+    node, space = await published(start, tmp_path / "log.jsonl")
+    index = here(node, space).index
+    numbers = await node.database.read(lambda db: store_log.numbers_of(db, index.no))
+    first, second = [
+        each.change for each in await node.database.read(lambda db: store_log.read_changes(db, index, numbers[:2]))
+    ]
+    replay = Replay(space)
+
+    with pytest.raises(Malformed, match="does not come before it"):
+        replay.take(second)
+    replay.take(first)
+    with pytest.raises(Malformed, match="twice"):
+        replay.take(first)
+    with pytest.raises(Malformed, match="another space"):
+        Replay(bytes(32)).take(first)
+    with pytest.raises(Malformed, match="no fork"):
+        replay.take_proof(first, second)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from identity.errors import Refused
-from ui.bench import growing, syncing
+from ui.bench import growing, lawful, syncing
 from ui.bench.measures import Goal, quantiles
 from ui.bench.parts import BenchError, Workshop
 from ui.bench.run import choose, full, measure, quick
@@ -80,7 +80,7 @@ def test_quick_runs_have_the_same_names_as_full_ones() -> None:
 
 
 def test_an_unknown_benchmark_is_named_with_those_there_are() -> None:
-    with pytest.raises(Refused, match=r"There is no benchmark speed; there are sync_5000, .*idle\."):
+    with pytest.raises(Refused, match=r"There is no benchmark speed; there are sync_5000, .*law_pages\."):
         choose(["speed"], is_quick=False)
 
 
@@ -114,3 +114,17 @@ def test_a_live_post_is_as_long_as_any_and_like_no_other() -> None:
 
     assert {len(text) for text in texts} == {TEXT_CHARS}
     assert len(set(texts)) == 20
+
+
+async def test_law_is_measured_in_a_town_that_was_founded_and_voted_in() -> None:
+    results = await measure({
+        "fold": lambda workshop, seeds: lawful.fold(workshop, seeds, (6, 2), 1, 3),
+        "rotate": lambda workshop, seeds: lawful.rotate(workshop, seeds, (6, 2)),
+        "pages": lambda workshop, seeds: lawful.pages(workshop, seeds, (6, 2), 3),
+    })  # fmt: skip
+
+    scenarios = results["scenarios"]
+    assert (scenarios["fold"]["members"], scenarios["fold"]["changes"] > 6 * 4) == (7, True)
+    assert set(scenarios["fold"]["goals"]) == {"cold_s", "one_more_ms"}
+    assert scenarios["rotate"]["members"] == 6
+    assert set(scenarios["pages"]["goals"]) == {"members", "charter", "log"}

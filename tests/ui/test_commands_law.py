@@ -16,7 +16,7 @@ Told = tuple[int, str, str]
 Run = Callable[..., Told]
 COMMANDS = (
     "templates", "charter", "powers", "roles", "propose", "proposals", "support", "vote", "remove", "knocks", "vouch",
-    "pause", "leave", "devices",
+    "pause", "leave", "devices", "recovery",
 )  # fmt: skip
 SOMEBODY = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
 
@@ -238,3 +238,14 @@ def test_nobody_waits_and_nobody_is_removed_alone(garden: Run) -> None:
     assert "an auditor is removed together" in refusal(garden("remove", "Ana"))
     assert garden("pause", "Ana")[0] in (0, 1)
     assert "Nobody here is called Bo." in refusal(garden("pause", "Bo"))
+
+
+def test_recovery_is_explained_and_refused_in_words(garden: Run) -> None:
+    assert "You trust nobody with your key yet." in garden("recovery")[1]
+    assert "Trust others" in refusal(garden("recovery", "--trust", "Ana"))
+    assert "Nobody here is called Bo." in refusal(garden("recovery", "--trust", "Bo,Ana"))
+    assert "Call them" in refusal(garden("recovery", "--give", "3f2a"))
+    assert "no such asking" in refusal(garden("recovery", "--give", "3f2a", "--code", "1"))
+    assert "already" in refusal(garden("recovery", "--ask", "Ana"))
+    assert "not shared" in refusal(garden("recovery", "--finish", "Ana"))
+    assert "Say one of" in refusal(garden("recovery", "--ask", "Ana", "--finish", "Ana"))

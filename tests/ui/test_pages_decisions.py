@@ -72,6 +72,7 @@ async def test_a_rule_is_proposed_with_a_reason_and_voted_on(slow: Place) -> Non
     assert "5 members have to vouch." in listed.text
     assert "Voting" in listed.text
     assert "We grow" in talk.text
+    assert talk.links["5 members have to vouch."] == made.url
     assert node.clock_ms()
 
 

@@ -140,7 +140,7 @@ async def test_leaving_says_what_happens_and_holds_at_once(garden: Place) -> Non
     again = await browser.open(f"{here}/leave")
 
     assert "First take everything with you" in asked.text
-    assert asked.links["Take everything with you"] == f"{here}/export"
+    assert asked.links["Take everything with you"] == f"{here}/archive"
     assert "Decisions cannot be sealed without you." in asked.text
     assert "The others get new keys" in asked.text
     assert unsure.status == 422

@@ -48,7 +48,7 @@ class Orders:
     async def open(self, folder: str, undo_s: float = 0.0, network: bool = True, pages: bool = False) -> Data:
         """Open a folder; say a name where nobody has."""
         config = Config(("/ip4/127.0.0.1/tcp/0",), web_port=0, discovery=False, undo_s=undo_s, open_browser=False)
-        self.node = Node(Path(folder), config)
+        self.node = self.make_node(Path(folder), config)
         await self.node.open()
         if not self.node.is_ready:
             await self.node.name_yourself("Bench")
@@ -58,6 +58,10 @@ class Orders:
             await self.node.start_network()
         self.node.road.heard.insert(0, self._note)
         return {"url": self.site.url if self.site else None}
+
+    def make_node(self, folder: Path, config: Config) -> Node:
+        """Return a node that is still closed."""
+        return Node(folder, config)
 
     async def _open_pages(self) -> None:
         from ui.app import Site  # only where pages are asked for: most of these nodes have none
@@ -260,9 +264,18 @@ async def answer(orders: Any, line: bytes) -> Data:
         return {"error": f"{type(error).__name__}: {error}"}
 
 
+def _orders(kind: str = "") -> Any:
+    """Return what this process is told to do, by the word it was started with."""
+    if kind == "town":
+        from ui.bench.town import Town  # it is told the orders of this module too
+
+        return Town()
+    return Histories() if kind == "histories" else Orders()
+
+
 async def serve() -> None:
     """Carry out orders until stdin ends."""
-    orders: Any = Histories() if sys.argv[1:] == ["histories"] else Orders()
+    orders = _orders(*sys.argv[1:])
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

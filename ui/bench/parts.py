@@ -130,10 +130,10 @@ class Workshop:
         self.parts.append(part)
         return part
 
-    async def node(self, **given: Any) -> Part:
+    async def node(self, *kind: str, **given: Any) -> Part:
         """Start a node and open its folder; `folder` is a new one if none is given."""
         given.setdefault("folder", str(self.fresh_folder("node")))
-        part = await self.start("ui.bench.part")
+        part = await self.start("ui.bench.part", *kind)
         await part.ask("open", **given)
         return part
 

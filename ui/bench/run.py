@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from identity.errors import Refused
-from ui.bench import growing, living, measures, meshing, resting, syncing
+from ui.bench import growing, lawful, living, measures, meshing, resting, syncing
 from ui.bench.measures import Data
 from ui.bench.parts import Workshop
 from ui.bench.seeds import Seeds, tell
@@ -32,6 +32,9 @@ def full() -> dict[str, Scenario]:
         "feed_page": lambda w, s: growing.feed_page(w, s, 100_000, 100),
         "cold_start": lambda w, s: growing.cold_start(w, s, 50_000, 5),
         "idle": lambda w, s: resting.idle(w, s, 50_000, 20),
+        "law_10000": lambda w, s: lawful.fold(w, s, (1_000, 8), 5, 100),
+        "rotate_1000": lambda w, s: lawful.rotate(w, s, (1_000, 8)),
+        "law_pages": lambda w, s: lawful.pages(w, s, (1_000, 8), 50),
     }
 
 
@@ -48,6 +51,9 @@ def quick() -> dict[str, Scenario]:
         "feed_page": lambda w, s: growing.feed_page(w, s, 5_000, 20),
         "cold_start": lambda w, s: growing.cold_start(w, s, 5_000, 2),
         "idle": lambda w, s: resting.idle(w, s, 5_000, 5),
+        "law_10000": lambda w, s: lawful.fold(w, s, (100, 4), 2, 20),
+        "rotate_1000": lambda w, s: lawful.rotate(w, s, (100, 4)),
+        "law_pages": lambda w, s: lawful.pages(w, s, (100, 4), 10),
     }
 
 

@@ -50,7 +50,7 @@ async def seed(node: Node, authors: int, posts: int) -> Space:
     space = await node.found("Bench")
     devices = [SigningKey.generate() for _ in range(authors)]
     keys_file(node.folder).write_text(json.dumps([device.seed.hex() for device in devices]), encoding="ascii")
-    heads = await _admit(node, space, devices)
+    heads = await admit(node, space, devices)
     writer = Writer(space, devices, heads)
     for start in range(0, posts, _BATCH):
         batch = [writer.next_post() for _ in range(start, min(posts, start + _BATCH))]
@@ -59,7 +59,7 @@ async def seed(node: Node, authors: int, posts: int) -> Space:
     return space
 
 
-async def _admit(node: Node, space: Space, devices: Sequence[SigningKey]) -> list[Change]:
+async def admit(node: Node, space: Space, devices: Sequence[SigningKey]) -> list[Change]:
     """Let devices in by a ticket; returns what each of them said last."""
     _, link = await invite(node.road, space, offer_for(node, space, len(devices)))
     invitation = read_link(link)

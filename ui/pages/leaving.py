@@ -26,7 +26,7 @@ async def _show(visit: Visit, *, is_sure: bool) -> web.Response:
     context = {
         "space": await space_head(visit, ""),
         "action": visit.url("/leave"),
-        "export_url": visit.url("/export"),
+        "export_url": visit.url("/archive"),
         "is_alone": len(people) == 1,
         "is_needed": visit.node.me.person in auditors and len(auditors) <= view.sealed.k and len(people) > 1,
         "auditors_url": visit.url("/decisions/new/auditors"),

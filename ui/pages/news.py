@@ -1,8 +1,10 @@
 """What the feed tells one person alone: say hello, greet who is new, see who mentioned you."""
 
+from collections.abc import Sequence
+
 from identity.keys import to_did
 from node.domain.law.records import Grant
-from node.domain.law.view import WELCOMER
+from node.domain.law.view import WELCOMER, View
 from node.ingest.consents import may_mention
 from node.store import people as store
 from node.store import queries
@@ -13,6 +15,7 @@ from ui.views import NavItem
 
 NEW_MS = 14 * 86_400_000
 MAX_NEWCOMERS = 5
+MAX_LOOKED_AT = 50
 MAX_NAMED = 3
 
 
@@ -35,10 +38,12 @@ async def newcomers(visit: Visit) -> tuple[Newcomer, ...]:
     view, now = visit.here.law.present(), visit.node.clock_ms()
     if not view.has_role(visit.node.me.person, WELCOMER, now):
         return ()
-    fresh = [person for person, grants in view.members().items() if _is_new(grants, now)]
+    fresh = _new_people(view, now)
     found: list[Newcomer] = []
     no, names = visit.here.index.no, (await visit.pages.roster(visit.here)).names
-    for person in fresh[-MAX_NEWCOMERS:]:
+    for person in reversed(fresh[-MAX_LOOKED_AT:]):
+        if len(found) == MAX_NEWCOMERS:
+            break
         hello = await visit.node.database.read(lambda db, person=person: store.hello_of(db, no, person))  # type: ignore[misc]
         if hello.is_greeted or visit.node.road.is_me(person):
             continue
@@ -48,16 +53,24 @@ async def newcomers(visit: Visit) -> tuple[Newcomer, ...]:
     return tuple(found)
 
 
-def _is_new(grants: list[Grant], now_ms: int) -> bool:
-    return grants[0].inviter is not None and now_ms - grants[0].since_ms < NEW_MS
+def _new_people(view: View, now_ms: int) -> list[bytes]:
+    """Return who came in lately and belongs, in order of admission; who has long belonged is not looked at closely."""
+    granted = (grant for grants in view.law.grants.values() for grant in grants)
+    lately = dict.fromkeys(grant.person for grant in granted if now_ms - grant.since_ms < NEW_MS)
+    fresh = [person for person in lately if _is_new(view.law.grants_of(person), now_ms) and view.is_member(person)]
+    return sorted(fresh, key=lambda person: view.law.grants_of(person)[0].number)
+
+
+def _is_new(grants: Sequence[Grant], now_ms: int) -> bool:
+    """Tell whether somebody came in lately by somebody else: a second device makes nobody new."""
+    first = min(grants, key=lambda grant: grant.number, default=None)
+    return first is not None and first.inviter is not None and now_ms - first.since_ms < NEW_MS
 
 
 async def own_welcome(visit: Visit) -> str:
     """Return the address of the welcome page for a newcomer who has not said hello; empty for everybody else."""
-    grants = visit.here.law.members().get(visit.node.me.person)
-    if not grants or not _is_new(grants, visit.node.clock_ms()) or await has_said_hello(visit):
-        return ""
-    return visit.url("/welcome")
+    is_new = _is_new(visit.here.law.grants_of(visit.node.me.person), visit.node.clock_ms())
+    return visit.url("/welcome") if is_new and not await has_said_hello(visit) else ""
 
 
 async def named_in(visit: Visit, after: int) -> tuple[NavItem, ...]:

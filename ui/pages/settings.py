@@ -77,7 +77,7 @@ async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = N
         "languages": (("", visit.gettext("As this browser is set")), *known),
         "devices_url": f"{HERE}/devices",
         "import_url": _in_space(visit, "/import"),
-        "export_url": _in_space(visit, "/export"),
+        "export_url": _in_space(visit, "/archive"),
         "safety": Safety(
             passphrase=lock,
             key_is_locked=is_locked,

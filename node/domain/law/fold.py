@@ -59,6 +59,7 @@ class Law:
     _seen: int = 0
     _mask: int = 0
     _founded: Sealed | None = None
+    _present: tuple[tuple[tuple[bytes, int], ...], View] | None = None
     _states: dict[int, Sealed] = field(default_factory=dict)
 
     # -- views -------------------------------------------------------------------------------------------------------
@@ -73,8 +74,11 @@ class Law:
         return self.view(change.past)
 
     def present(self) -> View:
-        """Return the law as far as this node has heard."""
-        return View(self, self._seen, self.sealed(self._seen), now=True)
+        """Return the law as far as this node has heard; the same view until law changes, for it remembers much."""
+        forked = tuple(self.forked.items())
+        if self._present is None or self._present[0] != forked:
+            self._present = forked, View(self, self._seen, self.sealed(self._seen), now=True)
+        return self._present[1]
 
     def sealed(self, bits: int) -> Sealed:
         """Return what sealed decisions amount to in a past."""
@@ -170,6 +174,7 @@ class Law:
     def judge(self, change: LawChange) -> bool:
         """Give a law change its effect, or note why it has none; tell whether it has."""
         self._note_branch(change)
+        self._present = None
         before = len(self.seal_bits)
         try:
             effect = self._judged(change, self.view_of(change))
@@ -179,6 +184,7 @@ class Law:
         finally:
             self._seen |= 1 << self.pasts.place(change.number)
         effect()
+        self._present = None
         self._note_handing(change)
         if len(self.seal_bits) > before:
             self._mask |= 1 << self.pasts.place(change.number)

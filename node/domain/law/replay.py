@@ -82,7 +82,7 @@ class Replay:
         header = change.header
         other = self._places.setdefault((header.author, header.seq), change.id)
         if other != change.id:
-            self.law.forked[header.author] = min(header.seq, self.law.forked.get(header.author, header.seq))
+            self._fork(header.author, header.seq)
         log = self.history.logs.get(header.author)
         if log is None:
             log = self.history.add_log(Log(header.author, len(self.history.logs) + 1))
@@ -96,6 +96,28 @@ class Replay:
             verify_change(change)
         except BadSignature:
             self._unsigned[change.id] = header.author
+
+    def take_proof(self, one: Change, other: Change) -> None:
+        """Take two changes for one place in a log: from there on it is void, whichever of them came here.
+
+        Raises:
+            Malformed, BadSignature: if they prove nothing.
+        """
+        place, beside = one.header, other.header
+        if one.id == other.id or (place.author, place.seq) != (beside.author, beside.seq):
+            raise Malformed("two changes that prove no fork")
+        if place.space != self.space or beside.space != self.space:
+            raise Malformed("a change belongs to another space")
+        verify_change(one)
+        verify_change(other)
+        self._fork(place.author, place.seq)
+
+    def _fork(self, author: bytes, seq: int) -> None:
+        self.law.forked[author] = min(seq, self.law.forked.get(author, seq))
+        log = self.history.logs.get(author)
+        if log is not None:
+            log.forked = self.law.forked[author]
+            self.history.touch(log)
 
     def unsigned(self) -> Iterator[bytes]:
         """Yield the changes that neither their own signature nor a later one vouches for."""

@@ -22,13 +22,14 @@ FOUNDER_ROLES = (STEWARD, MODERATOR, WELCOMER)
 class View:
     """The law in the past whose changes are these bits; `now` adds what fork proofs say that lie in no past."""
 
-    __slots__ = ("bits", "law", "now", "sealed")
+    __slots__ = ("_stands", "bits", "law", "now", "sealed")
 
     def __init__(self, law: "Law", bits: int, sealed: Sealed, *, now: bool = False) -> None:
         self.law = law
         self.bits = bits
         self.sealed = sealed
         self.now = now
+        self._stands: dict[bytes, Grant | None] = {}
 
     # -- what lies in it, and what of it counts ----------------------------------------------------------------------
 
@@ -85,7 +86,10 @@ class View:
 
     def grant_of(self, device: bytes) -> Grant | None:
         """Return the grant by which a device stands, if any does."""
-        return next((grant for grant in self.law.grants.get(device, ()) if self.holds(grant)), None)
+        if device not in self._stands:
+            held = (grant for grant in self.law.grants.get(device, ()) if self.holds(grant))
+            self._stands[device] = next(held, None)
+        return self._stands[device]
 
     def person_of(self, device: bytes) -> bytes | None:
         """Return whom a device acts for, or None while it has no standing."""

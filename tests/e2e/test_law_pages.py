@@ -1,0 +1,175 @@
+"""The pages of law in a real browser: accessible in every state, and a vote by keyboard and mouse."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+import pytest
+from community import Laptop, Loop
+from loopback import link_to
+from other_members import Member
+from playwright.sync_api import Browser, Page, expect
+
+from identity.certificates import certify
+from identity.keys import SigningKey, to_did
+from identity.links import read_link
+from identity.tickets import prove
+from node.domain.law.membership import JoinSpace, VouchFor
+from node.ingest import deciding
+from node.ingest.spaces import Space
+from node.runtime import Node
+
+pytestmark = pytest.mark.browser
+
+LOOKS = [(1280, "light", "en"), (1280, "dark", "en"), (390, "light", "en"), (390, "dark", "ar")]
+QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "admission": "vouch", "suspenders": 1}
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[Loop]:
+    """The loop that nodes run in."""
+    running = Loop()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def mill(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laptop, dict[str, str]]]:
+    """A laptop with a space in which much was decided, and the addresses of its pages of law."""
+    laptop = Laptop(loop, tmp_path_factory.mktemp("mill"))
+    yield laptop, loop.run(settle(laptop.node))
+    laptop.close()
+
+
+async def knock(node: Node, space: Space, seed: int) -> bytes:
+    """Let somebody knock whom nobody lets in by themselves."""
+    one = Member(node, space, SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 100]) * 32))
+    invitation = read_link(await link_to(node, space))
+    certificate = certify(one.root, one.device.public, 0, node.clock_ms())
+    proof = prove(invitation, one.device.public, one.root.public)
+    said = JoinSpace(invitation.terms, invitation.signature, proof, one.root.public, certificate)
+    return (await one.say(said)).id
+
+
+async def decided(node: Node, space: Space, *effects: list[object], text: str = "") -> str:
+    """Let a decision pass; returns its address."""
+    change = await deciding.propose(node.road, space, effects, 0, text)
+    await deciding.vote(node.road, space, change.id, "yes")
+    async with asyncio.timeout(20):
+        while change.id not in node.road.spaces[space.id].law.present().sealed.finals:
+            await asyncio.sleep(0.05)
+    return f"/decisions/{change.id.hex()}"
+
+
+async def settle(node: Node) -> dict[str, str]:
+    """Fill a node with a space in every state of deciding; returns the addresses of its pages."""
+    await node.name_yourself("Inês Duarte")
+    space = await node.found("Mill cooperative", QUICK)
+    here = f"/s/{space.id.hex()[:16]}"
+    bola = Member(node, space, SigningKey(bytes([1]) * 32), SigningKey(bytes([101]) * 32))
+    first = await knock(node, space, 1)
+    await deciding.submit(node.road, space, VouchFor(first))
+    async with asyncio.timeout(20):
+        while bola.device.public not in space.law.grants:
+            await asyncio.sleep(0.05)
+    async with node.road.lock:  # law shows an admission before it is stored
+        pass
+    await bola.rename("Bola Adeyemi")
+    await knock(node, space, 2)
+    until_ms = node.clock_ms() + 90 * 86_400_000
+    why = "Somebody has to look after the **money**."
+    passed = await decided(node, space, ["role", bola.root.public, "treasurer", "tools", until_ms], text=why)
+    await decided(node, space, ["rule", "voting_days", 2])
+    voting = (await deciding.propose(node.road, space, [["rule", "vouchers", 3]], 5, "We are **more** by now.")).id
+    them = to_did(bola.root.public)
+    return {
+        "found": "/begin",
+        "charter": f"{here}/charter",
+        "powers": f"{here}/powers",
+        "decisions": f"{here}/decisions",
+        "passed": here + passed,
+        "voting": f"{here}/decisions/{voting.hex()}",
+        "vote": f"{here}/decisions/{voting.hex()}/vote/yes",
+        "new": f"{here}/decisions/new",
+        **{kind: f"{here}/decisions/new/{kind}" for kind in ("role", "unrole", "auditors", "remove", "readmit")},
+        "rule": f"{here}/decisions/new/rule?rule=competences",
+        "knocks": f"{here}/knocks",
+        "people": f"{here}/people",
+        "person": f"{here}/people/{them}",
+        "leave": f"{here}/leave",
+        "log": f"{here}/log?kind=deciding",
+        "log nothing": f"{here}/log?q=xylophone",
+    }
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
+def test_axe_finds_nothing_on_the_pages_of_law(
+    browser: Browser,
+    mill: tuple[Laptop, dict[str, str]],
+    look: tuple[int, str, str],
+    faults: Callable[[Page], list[str]],
+) -> None:
+    laptop, addresses = mill
+    width, scheme, language = look
+    context = browser.new_context(
+        viewport={"width": width, "height": 844},
+        color_scheme="dark" if scheme == "dark" else "light",
+        locale=language,
+    )
+    page = context.new_page()
+    laptop.let_in(page)
+    trouble: list[str] = []
+
+    for name, address in addresses.items():
+        page.goto(laptop.site.url + address)
+        trouble += [f"{name}: {fault}" for fault in faults(page)]
+
+    context.close()
+    assert trouble == []
+
+
+def test_axe_finds_nothing_on_forms_of_law_that_came_back(
+    browser: Browser, mill: tuple[Laptop, dict[str, str]], faults: Callable[[Page], list[str]]
+) -> None:
+    laptop, addresses = mill
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en")
+    page = context.new_page()
+    laptop.let_in(page)
+    found: list[str] = []
+
+    page.goto(laptop.site.url + addresses["found"])
+    page.get_by_label("What is it called?").fill("Oven")
+    page.get_by_label("Cooperative").check()
+    page.get_by_role("button", name="Change the rules first").click()
+    expect(page.get_by_label("What is it called?")).to_have_value("Oven")
+    found += faults(page)
+    page.get_by_label("How many have to vouch").evaluate("box => { box.max = '' }")
+    page.get_by_label("How many have to vouch").fill("99")
+    page.get_by_role("button", name="Found the space").click()
+    expect(page.locator(".error")).to_contain_text("Give a whole number from 1 to 20.")
+    found += faults(page)
+    page.goto(laptop.site.url + addresses["leave"])
+    page.get_by_role("button", name="Leave now").click()
+    expect(page.locator(".error")).to_contain_text("Say that you are sure")
+    found += faults(page)
+
+    context.close()
+    assert found == []
+
+
+def test_one_votes_and_changes_ones_mind(browser: Browser, mill: tuple[Laptop, dict[str, str]]) -> None:
+    laptop, addresses = mill
+    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en")
+    page = context.new_page()
+    laptop.let_in(page)
+
+    page.goto(laptop.site.url + addresses["decisions"])
+    page.get_by_role("link", name="3 members have to vouch.").click()
+    page.get_by_role("link", name="Yes", exact=True).click()
+    page.get_by_role("button", name="Vote yes").click()
+    expect(page.get_by_text("You voted: Yes")).to_be_visible()
+    page.get_by_role("link", name="No", exact=True).click()
+    page.get_by_role("button", name="Vote no").click()
+
+    expect(page.get_by_text("You voted: No")).to_be_visible()
+    expect(page.get_by_text("Your ballot is signed.")).to_be_visible()
+    context.close()
