@@ -162,7 +162,10 @@ async def test_who_was_removed_keeps_their_name_on_what_they_said(start: Neighbo
         return (await amina.database.read(lambda db: queries.names(db, no))).get(chidi.road.me)
 
     await until(name)
+    old = here(amina, space).secrets.present["talk"]
     await decided(space, [amina, bola], ["remove", chidi.road.me])
+    await until(lambda: all(here(node, space).secrets.present["talk"] != old for node in (amina, bola)))
+    await until(lambda: here(amina, space).history.root() == here(bola, space).history.root())
 
     verified = await perform(amina, "verify", {"space": "-"})
     await perform(amina, "rebuild", {"space": "-"})
