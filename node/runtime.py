@@ -240,14 +240,12 @@ class Node:
         self.neighbours.try_again()
 
     async def _introduce(self, space: Space) -> None:
-        name = await self.name()
         async with self._introducing:  # one after another: the second finds that it is said
-            if name:
+            if name := await self.name():
                 await introduce(self.road, space, name)
 
     async def _introduce_again(self, space: Space) -> None:
-        """Say one's name in a space where it is not known: an earlier version kept it in another way."""
-        if await is_nameless(self.road, space):
+        if await is_nameless(self.road, space):  # an earlier version kept the name in another way
             await self._introduce(space)
 
     async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:

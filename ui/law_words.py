@@ -38,10 +38,6 @@ _CHOICES: Mapping[str, Mapping[Any, str]] = {
         "vote": _("Whoever the members decide to let in, is let in."),
     },
     "inviters": {"members": _("Every member may invite."), "stewards": _("Stewards invite.")},
-    "guests_read": {
-        True: _("Who waits to be let in may read along."),
-        False: _("Who waits to be let in reads nothing yet."),
-    },
     "newcomers_read_past": {
         True: _("Newcomers may read what was said before they came."),
         False: _("Newcomers read what is said from now on."),
@@ -167,7 +163,6 @@ RULE_LABELS = {
     "vouchers": _("How many have to vouch"),
     "inviters": _("Who invites"),
     "invitations": _("How many one member lets in within 30 days"),
-    "guests_read": _("What those who wait may read"),
     "newcomers_read_past": _("What newcomers may read"),
     "sponsors": _("How many support a proposal before it is voted on"),
     "voting_days": _("Days a vote lasts at least"),

@@ -22,7 +22,6 @@ NUMBERS: Mapping[str, tuple[int, int]] = {
 CHOICES: Mapping[str, Sequence[Any]] = {
     "admission": ("open", "invite", "vouch", "vote"),
     "inviters": ("members", "stewards"),
-    "guests_read": (False, True),
     "newcomers_read_past": (True, False),
     "publish_log": (False, True),
     "members_of_parent": (False, True),

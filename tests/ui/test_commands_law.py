@@ -103,7 +103,7 @@ def test_the_templates_are_told_rule_by_rule(run: Run) -> None:
         (("--rule", f"vouchers={'9' * 5_000}"), "The rule vouchers is a whole number from 1 to 20."),
         (("--rule", "quorum=3/2"), "The rule quorum is a share"),
         (("--rule", "quorum=/"), "The rule quorum is a share"),
-        (("--rule", "guests_read=perhaps"), "The rule guests_read is yes or no."),
+        (("--rule", "publish_log=perhaps"), "The rule publish_log is yes or no."),
         (("--rule", "parents=zz"), "this is not the id of a space"),
         (("--rule", "competences=warfare"), "The rule competences is some of"),
     ],
@@ -120,7 +120,7 @@ def test_a_rule_that_cannot_be_so_is_refused_in_words(wish: tuple[str, ...], wor
 def test_values_are_read_as_people_write_them() -> None:
     read = [
         read_value(*pair)
-        for pair in (("guests_read", "Yes"), ("quorum", "half"), ("threshold", "2/3"), ("competences", "food, water"))
+        for pair in (("publish_log", "Yes"), ("quorum", "half"), ("threshold", "2/3"), ("competences", "food, water"))
     ]
 
     assert read == [True, [1, 2], [2, 3], ["food", "water"]]

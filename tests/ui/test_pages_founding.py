@@ -52,13 +52,13 @@ async def test_each_rule_can_be_changed_before_founding(ines: Place) -> None:
     shown = await browser.send(begin.form("/begin"), name="Mill", template="cooperative", change="rules")
     form = shown.form("/begin")
     asked = {name for name in RULES if f"rule_{name}" in form.fields}
-    await browser.send(form, rule_vouchers="3", rule_quorum="1/3", rule_guests_read="yes", rule_competences_water="1")
+    await browser.send(form, rule_vouchers="3", rule_quorum="1/3", rule_publish_log="yes", rule_competences_water="1")
 
     assert asked == {*RULES} - {"parents", "continues"}
     assert form.fields["name"] == "Mill"
     assert (form.fields["rule_admission"], form.fields["rule_vouchers"]) == ("vouch", "2")
     charter = charter_of(node)
-    assert [charter[name] for name in ("vouchers", "quorum", "guests_read", "competences")] == [
+    assert [charter[name] for name in ("vouchers", "quorum", "publish_log", "competences")] == [
         3,
         [1, 3],
         True,

@@ -80,7 +80,7 @@ def test_every_rule_and_template_has_its_words() -> None:
         ("vouchers", "٣", "from 1 to 20"),
         ("vouchers", "9" * 5_000, "from 1 to 20"),
         ("admission", "nobody", "Choose one"),
-        ("guests_read", "maybe", "Choose one"),
+        ("publish_log", "maybe", "Choose one"),
         ("quorum", "half", "Choose one"),
         ("quorum", "1/0", "cannot be so"),
         ("quorum", "3/2", "cannot be so"),

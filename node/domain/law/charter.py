@@ -160,12 +160,6 @@ _RULES = (
         _count("A member lets in at most one person in 30 days.", "A member lets in at most {} people in 30 days."),
     ),
     Rule(
-        "guests_read",
-        False,
-        _FLAG,
-        _yes_no("Who waits to be let in may read along.", "Who waits to be let in reads nothing yet."),
-    ),
-    Rule(
         "newcomers_read_past",
         True,
         _FLAG,
