@@ -245,7 +245,7 @@ class Node:
                 await introduce(self.road, space, name)
 
     async def _introduce_again(self, space: Space) -> None:
-        if await is_nameless(self.road, space):  # an earlier version kept the name in another way
+        if await is_nameless(self.road, space):  # an earlier version kept it otherwise, or they wrote at once
             await self._introduce(space)
 
     async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
@@ -270,10 +270,8 @@ class Node:
             await self._new_space()
         self.road.elsewhere.clear()
         await self.duties.look(space.id)
-        mine = space.history.logs.get(self.road.device.public)
-        alone = self.road.device.public in space.law.grants and (mine is None or mine.seq == 1)
-        if alone and len(space.law.devices_of(self.road.me)) == 1:
-            await self._introduce(space)
+        if self.road.device.public in space.law.grants and len(space.law.devices_of(self.road.me)) == 1:
+            await self._introduce_again(space)  # also where something else was said first
 
     def _adopt_certificate(self, space: Space) -> None:
         """Take over the certificate that one's other device made for this one."""

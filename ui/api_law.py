@@ -230,7 +230,7 @@ def _state(final: Final | None, is_open: bool, now_ms: int, deadline: int) -> st
     if final is not None:
         return "sealed" if final.outcome else "contested"
     if not is_open:
-        return "proposed"
+        return "proposed" if now_ms <= deadline else "expired"
     return "voting" if now_ms <= deadline else "closing"
 
 

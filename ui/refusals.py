@@ -231,6 +231,7 @@ SENTENCES = (
     _("Any voucher's node, once %(num)s members have vouched."),
     _("The members, by a sealed decision."),
     _("%(num)s of %(all)s auditors together."),
+    _("Any moderator."),
     _("%(num)s moderators together."),
     _("Auditors and stewards."),
 )

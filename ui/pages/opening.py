@@ -198,7 +198,7 @@ async def join(visit: Visit) -> web.Response:
             space = await visit.node.join(text)
             visit.node.keeper.refusals.pop(space.id, None)
             visit.pages.hub.attach()
-            return visit.go(space_url(space))
+            return visit.go(space_url(space, "/waiting"))
     except NOT_AN_INVITE as error:
         form = FormView(JOIN, values, {"invite": sentence(error)})
         return visit.render("join.html", {"form": form, "offer": None, "found_url": BEGIN}, 422)

@@ -79,7 +79,8 @@ def _auditors(view: View) -> str:
 
 
 def _pausing(view: View) -> str:
-    return f"{view.sealed.charter['suspenders']} moderators together"
+    needed = view.sealed.charter["suspenders"]
+    return "any moderator" if needed == 1 else f"{needed} moderators together"
 
 
 def _all(_view: View) -> str:
