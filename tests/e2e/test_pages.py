@@ -346,6 +346,7 @@ def test_two_browsers_on_two_laptops_invite_join_write_and_answer(
     theirs.get_by_role("button", name="Join").click()
     expect(theirs.locator("h1")).to_have_text("Welcome to Garden", timeout=20_000)
     theirs.get_by_role("button", name="I accept version 1").click()
+    theirs.wait_for_url("**/welcome")
     theirs.goto(laptops[1].here)
     expect(theirs.locator("#say")).to_be_visible()
 
