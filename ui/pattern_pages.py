@@ -179,6 +179,8 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "waiting": 2,
             "knocks_url": "#",
             "powers_url": "#",
+            "before_url": "",
+            "more_url": "/patterns/people?from=100",
         },
     ),
     "person": (

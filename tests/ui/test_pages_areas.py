@@ -341,3 +341,22 @@ async def test_patterns_stay_reachable(garden: Place) -> None:
     _, _, browser, _ = garden
 
     assert (await browser.open("/patterns")).status == 200
+
+
+async def test_many_people_are_listed_a_hundred_at_a_time(garden: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, space, browser, here = garden
+    monkeypatch.setattr("ui.pages.people.MAX_PEOPLE", 2)
+    for seed, name in enumerate(("Bola", "Chidi", "Dana"), 1):
+        await Member.join(node, space, name, seed)
+
+    first = await browser.open(f"{here}/people")
+    second = await browser.open(f"{here}/people?from=2")
+    beyond = await browser.open(f"{here}/people?from=99999")
+    nonsense = await browser.open(f"{here}/people?from=-1")
+
+    assert [name in first.text for name in ("Bola", "Chidi", "Dana")] == [True, False, False]
+    assert [name in second.text for name in ("Bola", "Chidi", "Dana")] == [False, True, True]
+    assert f"{here}/people?from=2" in first.html
+    assert f"{here}/people?from=0" in second.html
+    assert beyond.text == second.text
+    assert nonsense.status == first.status

@@ -27,6 +27,7 @@ from ui.pages.visit import Book, Visit, clean_name
 from ui.views import DeviceView, FeedView, Nearness, PersonView
 
 MAX_POSTS = 30
+MAX_PEOPLE = 100
 SPOKEN_WORDS = 8
 """Of the 24 words that a key's hash gives: 88 bits are far too many to be matched by trying."""
 
@@ -38,20 +39,32 @@ def add_people(book: Book) -> None:
 
 
 async def people(visit: Visit) -> web.Response:
-    """Show who belongs to the space."""
+    """Show who belongs to the space: who is near first, then by name, a hundred at a time."""
     space = visit.here
     names = (await visit.pages.roster(space)).names
     near = connected_people(visit, space)
-    views = [person_view(visit, person, grants, names, near) for person, grants in space.law.members().items()]
-    views.sort(key=lambda view: (view.nearness == "away", view.ref.name.casefold(), view.ref.key))
+    members = space.law.members()
+    start = min(_number(visit.request.query.get("from")), max(0, len(members) - 1)) // MAX_PEOPLE * MAX_PEOPLE
+
+    def place(person: bytes) -> tuple[bool, str, bytes]:
+        return person not in near and not visit.node.road.is_me(person), names.get(person, "").casefold(), person
+
+    shown = sorted(members, key=place)[start : start + MAX_PEOPLE]
+    here = visit.url("/people")
     context = {
         "space": await space_head(visit, "people"),
-        "people": tuple(views),
+        "people": tuple(person_view(visit, person, members[person], names, near) for person in shown),
+        "before_url": f"{here}?from={start - MAX_PEOPLE}" if start else "",
+        "more_url": f"{here}?from={start + MAX_PEOPLE}" if start + MAX_PEOPLE < len(members) else "",
         "waiting": len(waiting(space.law.present())),
         "knocks_url": visit.url("/knocks"),
         "powers_url": visit.url("/powers"),
     }
     return await page(visit, "people", "people.html", context)
+
+
+def _number(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 9 else 0
 
 
 def connected_people(visit: Visit, space: Space) -> set[bytes]:
