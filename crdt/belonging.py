@@ -73,7 +73,7 @@ class Belonging(Exchange):
 
     def _show_papers(self, channel: Channel) -> list[Effect]:
         """Show a peer that neither side has heard of how this node came to belong: it may do the same."""
-        if channel.papers_shown or not channel.view.is_open():
+        if channel.papers_shown:
             return []
         channel.papers_shown = True
         return [LoadPapers(channel.space)]

@@ -130,6 +130,7 @@ class Node:
         keys = ring.keys
         person = keys.person or keys.device.public
         road = Road(self.database, Vault(keys.device, keys.retired), keys.device, person, self.clock_ms)
+        road.certificate = keys.certificate
         await road.open()
         return road
 
@@ -203,6 +204,7 @@ class Node:
         await self.stop_network()
         await self.end_tasks()
         if self.keyring is not None:
+            await self.keeper.files.close()
             await self.road.work.settle()
             await self.keeper.save_reach()
             await self.save_peers()

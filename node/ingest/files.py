@@ -58,6 +58,12 @@ class Files:
             self._looking.add(task)
             task.add_done_callback(self._looking.discard)
 
+    async def close(self) -> None:
+        """Look no more."""
+        for task in self._looking:
+            task.cancel()
+        await asyncio.gather(*self._looking, return_exceptions=True)
+
     async def _look_soon(self) -> None:
         """Look once for all that comes within a moment: posts come by dozens, and few show files."""
         while self._to_look:

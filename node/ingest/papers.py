@@ -7,10 +7,11 @@ open the door to sync, by which law itself comes; they are no law.
 
 from typing import Any
 
-from crdt.change import Change, decode_change, encode_change
+from crdt.change import Change, Header, decode_change, encode_body, encode_change, make
 from crdt.messages import MAX_PAPER_BYTES, MAX_PAPERS
 from identity.certificates import read_certificate
 from identity.errors import CommonsError
+from node.domain.area import wire_fields
 from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, FoundSpace, JoinSpace
 from node.domain.law.view import View
 from node.ingest.road import Road
@@ -21,9 +22,20 @@ from node.store import log as store_log
 async def own_papers(road: Road, space: Space) -> list[bytes]:
     """Return the changes of law by which this device belongs, the oldest first, each standing alone.
 
-    Where they are too many, those nearest to this device: a member who knows one of them knows enough.
+    Where they are too many, those nearest to this device: a member who knows one of them knows enough. A new device
+    that lost all law shows its person's certificate, as it will enter with it.
     """
-    return await road.database.read(lambda db: _papers(db, space, road.device.public))
+    papers = await road.database.read(lambda db: _papers(db, space, road.device.public))
+    if papers or space.state != "member" or road.certificate is None:
+        return papers
+    return [encode_change(_entering(road, space, road.certificate))]
+
+
+def _entering(road: Road, space: Space, certificate: bytes) -> Change:
+    """Return what this device would enter with, as if it were the first word of its log."""
+    command = EnterDevice(certificate)
+    header = Header(space.id, road.device.public, 1, b"", (), road.now_ms(), command.klass, b"", b"", 0)
+    return make(header, encode_body(command.kind, wire_fields(command)), road.device, None)
 
 
 def _papers(connection: Any, space: Space, device: bytes) -> list[bytes]:
@@ -64,12 +76,17 @@ def believed(space: Space, papers: list[bytes], peer: bytes) -> bool:
     Raises:
         Malformed, BadSignature: if they are not what their authors signed.
     """
+    if peer in space.law.grants:
+        return False  # law has heard of it, and says
     people = _Believed(space)
     for paper in papers:
         people.read(decode_change(paper))
     person = people.trusted.get(peer)
+    if person is None:
+        return False
     view = space.law.present()
-    return person is not None and person not in view.sealed.removed and not view.is_revoked(peer)
+    gone = bool(space.law.grants_of(person)) and not view.is_member(person)
+    return not gone and person not in view.sealed.removed
 
 
 class _Believed:

@@ -57,6 +57,7 @@ class Road:
         self.spaces: dict[bytes, Space] = {}
         self.heard: list[Heard] = []
         self.elsewhere: list[Elsewhere] = []
+        self.certificate: bytes | None = None
         self.lock = asyncio.Lock()
         self.signer = Signer(device, me, now_ms)
         self.editing = asyncio.Lock()  # who edits a document holds it: each edit builds on the one before

@@ -154,7 +154,7 @@ class Space:
 
     def is_open(self) -> bool:
         """Tell whether this node was let in and holds the law."""
-        return self.state == "member"
+        return self.state == "member" and self.law.founding is not None
 
     def in_standing(self, device: bytes) -> bool:
         """Tell whether a device belongs, as far as this node has heard."""

@@ -4,9 +4,14 @@ import pytest
 from cables import meet
 from loopback import Neighbourhood, link_to, same
 
+from crdt.batch import Batch
+from identity.certificates import certify
 from identity.errors import CommonsError
+from identity.keys import SigningKey
+from node.domain.law.membership import LeaveSpace
 from node.domain.posts import WritePost
 from node.ingest.papers import believed, own_papers
+from node.ingest.spaces import Space
 from node.runtime import Node
 
 
@@ -71,17 +76,27 @@ async def test_papers_that_were_cut_short_or_altered_open_no_door(start: Neighbo
 async def test_who_is_known_to_have_gone_shows_papers_in_vain(start: Neighbourhood) -> None:
     space, amina, _, chidi, _ = await strangers(start)
     papers = await own_papers(chidi.road, chidi.road.spaces[space])
+    await meet(space, chidi, amina)
+    gone = await chidi.road.submit(chidi.road.spaces[space], LeaveSpace())
+    await amina.road.receive(amina.road.spaces[space], Batch([gone], {}), chidi.road.device.public)
+
     view = amina.road.spaces[space]
     view.believed.add(chidi.road.device.public)
-
-    view.law.revocations[chidi.road.device.public] = [(_act(view), 0, 0)]
 
     assert not believed(view, papers, chidi.road.device.public)
     assert not view.in_standing(chidi.road.device.public)
 
 
-def _act(view):  # type: ignore[no-untyped-def]
-    from node.domain.law.records import Act
+async def test_a_new_device_that_lost_all_law_is_believed_by_its_persons_certificate(start: Neighbourhood) -> None:
+    space, amina, bola, _, _ = await strangers(start)
+    road = amina.road
+    road.device = SigningKey(bytes([7]) * 32)
+    assert amina.me.root is not None
+    road.certificate = certify(amina.me.root, road.device.public, 9, road.now_ms())
+    lost = Space(road.spaces[space].index, "Garden", "member", road.spaces[space].secrets)
 
-    founding = view.law.founding
-    return Act(founding.author, view.law.grants[founding.author][0].person, founding.number, 1, founding.time)
+    papers = await own_papers(road, lost)
+
+    assert not lost.is_open()
+    assert believed(bola.road.spaces[space], papers, road.device.public)
+    assert not believed(bola.road.spaces[space], papers, bytes(32))

@@ -68,6 +68,7 @@ def test_nothing_is_dashed_but_what_is_not_sewn_in_yet() -> None:
         ".post.waiting",
         ".nested",
         ".tree ul ul",
+        ".branch.deep-1, .branch.deep-2, .branch.deep-3, .branch.deep-4, .branch.deep-5, .branch.deep-6",
     }
 
 

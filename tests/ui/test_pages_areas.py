@@ -101,7 +101,7 @@ async def test_two_people_edit_the_page_at_once_and_both_edits_stay(garden: Plac
 def _wait_a_minute(node: Node) -> None:
     """Put the node's clock forward."""
     clock = node.road.now_ms
-    node.road.now_ms = lambda: clock() + 60_000
+    node.road.now_ms = node.road.signer.now_ms = lambda: clock() + 60_000
 
 
 def _version(html: str, here: str, at: int) -> str:

@@ -205,7 +205,7 @@ async def test_a_ballot_that_the_rules_refuse_is_refused_in_their_words(quick: P
     change = await deciding.propose(node.road, space, [["rule", "vouchers", 5]], 2)
     asked = await browser.open(f"{here}/decisions/{change.id.hex()}/vote/yes")
     clock = node.road.now_ms
-    node.road.now_ms = lambda: clock() + 3 * DAY_MS
+    node.road.now_ms = node.road.signer.now_ms = lambda: clock() + 3 * DAY_MS
 
     late = await browser.send(asked.form("/ballot"))
     nonsense = await browser.send(asked.form("/ballot"), choice="perhaps")
