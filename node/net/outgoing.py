@@ -5,7 +5,7 @@ from collections import deque
 from identity.errors import RemoteProtocolError
 from node.net.ports import Link
 
-MAX_WAITING_BYTES = 8 * 1024 * 1024
+MAX_WAITING_BYTES = 2 * 1024 * 1024
 
 
 class Outgoing:

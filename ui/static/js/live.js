@@ -51,6 +51,8 @@ function trouble(on) {
 
 function handle(news) {
   if (news.event) lastId = news.event;
+  // A page that only waits may have been left behind before it began to listen.
+  if (news.kind === "open" && document.querySelector("[data-live-leave]")) again(false);
   if (news.kind === "open" || news.kind === "trouble") return trouble(news.kind === "trouble");
   if (news.kind === "part" || news.kind === "missed") return again(news.kind === "missed");
   const places = news.place === "*" ? "[data-live-place]" : `[data-live-place="${CSS.escape(news.place)}"]`;
