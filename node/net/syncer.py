@@ -24,7 +24,7 @@ from node.net.running import Running
 
 logger = logging.getLogger(__name__)
 CROSSING_S = 5.0
-MAX_PUSHES = 32  # of one peer, being stored together
+MAX_PUSHES = 8  # of one peer, being stored together
 
 
 class Syncer(Generic[P]):

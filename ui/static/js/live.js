@@ -51,8 +51,8 @@ function trouble(on) {
 
 function handle(news) {
   if (news.event) lastId = news.event;
-  // A page that only waits may have been left behind before it began to listen.
-  if (news.kind === "open" && document.querySelector("[data-live-leave]")) again(false);
+  // What came between the page's making and the stream's opening was told to nobody: the page is looked at once more.
+  if (news.kind === "open" && document.querySelector("[data-live-place], [data-live-part]")) again(true);
   if (news.kind === "open" || news.kind === "trouble") return trouble(news.kind === "trouble");
   if (news.kind === "part" || news.kind === "missed") return again(news.kind === "missed");
   const places = news.place === "*" ? "[data-live-place]" : `[data-live-place="${CSS.escape(news.place)}"]`;
