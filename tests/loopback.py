@@ -10,7 +10,8 @@ from node.ingest.belonging import invite
 from node.ingest.spaces import Space
 from node.runtime import Node, now_ms
 
-SETTINGS = Config(listen=("/ip4/127.0.0.1/tcp/0",), discovery=False, undo_s=0.0)
+LISTEN = ("/ip4/127.0.0.1/tcp/0",)
+SETTINGS = Config(listen=LISTEN, discovery=False, undo_s=0.0)
 DAY_MS = 86_400_000
 Start = Callable[[str], Awaitable[Node]]
 

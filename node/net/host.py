@@ -3,6 +3,7 @@
 TCP, Noise and Yamux; `/commons/sync/1` and gossip; nothing else is served, offered or asked for.
 """
 
+import contextlib
 import functools
 import logging
 from collections.abc import Awaitable, Callable, Sequence
@@ -138,7 +139,11 @@ class Host:
 
     def enter(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
         """Start a function as a task of the host (from any thread). It must not raise."""
-        self._token.run_sync_soon(self._nursery.start_soon, function, *args)
+        self._token.run_sync_soon(self._admit, function, *args)
+
+    def _admit(self, function: Callable[..., Awaitable[Any]], *args: Any) -> None:
+        with contextlib.suppress(RuntimeError):  # the host is stopping: who asked is told when it has ended
+            self._nursery.start_soon(function, *args)
 
     def stop(self) -> None:
         """End `run` (from any thread)."""

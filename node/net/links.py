@@ -136,7 +136,7 @@ class Link:
             if self._closed:
                 raise NetworkError("the link is closed")
             if error is not None:
-                raise error
+                raise type(error)(str(error))  # the one that is kept would keep this frame, and so the link, alive
             self._reader = self._loop.create_future()
             self._reader_sleeps = True
             if self._inbox or self._error is not None:  # it came between the look and the sleep
@@ -199,6 +199,8 @@ class Link:
             self._cut_frames()
         except RemoteProtocolError as error:
             self.p2p_end(error)
+        if self._closed:  # meanwhile, by the other thread: nobody will read this
+            self._inbox.clear()
         if self._reader_sleeps and self._inbox:
             self._reader_sleeps = False
             self._call(self._wake_reader)
@@ -217,7 +219,7 @@ class Link:
             return
         if not isinstance(error, CommonsError):
             error = NetworkError(str(error or "the peer closed the stream"))
-        self._error = error
+        self._error = type(error)(str(error))
         self._partial.clear()
         if self._outlet is not None:
             self._outlet.reset()

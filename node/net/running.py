@@ -5,7 +5,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from crdt.sync import Session
-from identity.errors import CommonsError
+from identity.errors import BadSignature, CommonsError, Malformed, ProtocolError
 from node.net.outgoing import Outgoing
 from node.net.ports import Link
 
@@ -34,6 +34,16 @@ class Running:
 
     def __post_init__(self) -> None:
         self.out = Outgoing(self.link)
+
+    def note_fault(self, error: CommonsError) -> None:
+        """Keep the first fault in its words alone: its frames and its cause hold this session and what was sent."""
+        self.fault = self.fault or type(error)(str(error))
+
+    def what_ended(self, error: CommonsError) -> CommonsError:
+        """Return what to raise for a session that ended with an error: what the peer did wrong before, if it did."""
+        fault = self.fault or error
+        kind = ProtocolError if isinstance(fault, BadSignature | Malformed) else type(fault)
+        return kind(str(fault))
 
     async def pushes_stored(self, most: int = 0) -> None:
         """Wait until at most so many of the peer's pushes are still being stored."""

@@ -73,10 +73,7 @@ class Syncer(Generic[P]):
                     self._send_soon(running, running.session.tell_peers(self.trusted(link.peer)))
                     self.comparing.until_level(running)
         except (BadSignature, Malformed, NetworkError) as error:
-            fault = running.fault or error
-            if isinstance(fault, BadSignature | Malformed):
-                raise ProtocolError(str(fault)) from error
-            raise fault from error
+            raise running.what_ended(error) from None
         finally:
             await self._end(running)
 
@@ -185,7 +182,8 @@ class Syncer(Generic[P]):
             try:
                 await work
             except (ProtocolError, NetworkError, StoreError, Malformed, BadSignature) as error:
-                running.fault = running.fault or error
+                running.note_fault(error)
+            if running.fault is not None:
                 await running.link.close()
 
         task = asyncio.get_running_loop().create_task(run())

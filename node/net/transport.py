@@ -197,7 +197,7 @@ class Transport:
 
     def _ended(self, failure: Exception | None) -> None:
         if failure is not None:
-            logger.error("p2p side ended error=%s", type(failure).__name__)
+            logger.error("p2p side ended error=%s", type(failure).__name__, exc_info=failure)
         if not self.closed.done():
             self.closed.set_result(failure)
 

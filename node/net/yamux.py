@@ -85,7 +85,10 @@ class Channel:
         self._mux.mark(self)
 
     def wake(self) -> None:
-        """Look at the outbox again: another thread has appended to it."""
+        """Look at the outbox again: another thread has appended to it, and may not know that the stream has ended."""
+        if self.ended:
+            self.outbox.clear()
+            self.taken = self.appended
         self._mux.mark(self)
 
     def widen(self, window: int) -> None:

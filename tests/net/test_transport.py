@@ -201,18 +201,6 @@ async def test_dropping_a_peer_ends_its_links() -> None:
             await link.receive()
 
 
-async def test_stopping_ends_links_and_a_stopped_node_says_so() -> None:
-    async with running() as there, running() as here:
-        link = await here.transport.dial(there.address)
-        await here.transport.stop()
-
-        with pytest.raises(NetworkError):
-            await link.receive()
-        with pytest.raises(NetworkError):
-            await here.transport.dial(there.address)
-        assert here.transport.closed.result() is None
-
-
 async def test_a_node_comes_back_on_its_port_under_its_key() -> None:
     seed = os.urandom(32)
     async with running(seed=seed) as there:
@@ -233,22 +221,6 @@ async def test_a_port_that_is_taken_is_named() -> None:
             await second.start([f"/ip4/127.0.0.1/tcp/{there.port}"])
         with pytest.raises(ConfigError, match="listen"):
             await second.start(["tcp:4001"])
-
-
-async def test_the_death_of_the_p2p_side_is_told() -> None:
-    async def die() -> None:
-        raise MemoryError("none left")
-
-    async with running() as here, running() as there:
-        link = await here.transport.dial(there.address)
-
-        here.transport._host.enter(die)
-
-        assert await here.transport.closed is not None
-        with pytest.raises(NetworkError):
-            await link.receive()
-        with pytest.raises(NetworkError):
-            await here.transport.counts()
 
 
 async def test_peers_that_come_and_go_leave_no_tasks_behind() -> None:
