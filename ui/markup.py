@@ -7,9 +7,8 @@ reader made. Nothing is loaded from elsewhere: a picture becomes a link to it.
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import nh3
 from markdown_it import MarkdownIt
@@ -142,8 +141,7 @@ def _linked(html: str, people: Sequence["Mentioned"]) -> str:
     return re.sub(f"{_OPEN}([0-9]{{1,3}}){_CLOSE}", link, html)
 
 
-@dataclass(frozen=True, slots=True)
-class Mentioned:
+class Mentioned(NamedTuple):
     """Somebody whose mention is shown as one: their did:key, their name as it is now, and where they are found."""
 
     did: str
@@ -189,8 +187,7 @@ def excerpt(text: str, limit: int = EXCERPT_CHARS) -> str:
     return line[:limit].rsplit(" ", 1)[0].rstrip(" ,.;:–-") + " …"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(NamedTuple):
     """One line of a comparison, or a count of unchanged lines that are left out."""
 
     kind: Literal["same", "removed", "added", "skipped"]

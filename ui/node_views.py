@@ -1,15 +1,13 @@
 """What the pages about the node itself show: neighbours, the log, invitations, keys, imports. See ui/views.py."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
 from ui.views import NOTHING, FormView, NavItem, Nearness, PersonRef
 
 
-@dataclass(frozen=True, slots=True)
-class PeerView:
+class PeerView(NamedTuple):
     """A node we exchange with, and how the last time went.
 
     ``received`` counts changes that came from it since this node started, ``sent`` those of this device that it is
@@ -27,8 +25,7 @@ class PeerView:
     retry_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class LogRow:
+class LogRow(NamedTuple):
     """One change on the public log; ``reason`` is why it was refused, empty if it has effect."""
 
     id: str
@@ -42,8 +39,7 @@ class LogRow:
     url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeView:
+class ChangeView(NamedTuple):
     """One change by itself: its line of the log, how it is signed, what it rests on, what it says field by field."""
 
     row: LogRow
@@ -58,8 +54,7 @@ class ChangeView:
     decision_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class InviteView:
+class InviteView(NamedTuple):
     """An invitation that can still be used, or was withdrawn; ``qr`` is its drawing."""
 
     link: str
@@ -73,8 +68,7 @@ class InviteView:
     is_over: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class InviteOffer:
+class InviteOffer(NamedTuple):
     """What an invitation says, shown before one joins."""
 
     space_name: str
@@ -83,8 +77,7 @@ class InviteOffer:
     expires_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class WaitingView:
+class WaitingView(NamedTuple):
     """What one knows while one waits to be let in: who is near, and what kept laptops from being reached.
 
     ``refusal`` says why the knock was turned away, nearly always empty. ``vouched`` of ``needed`` members vouched, as
@@ -104,8 +97,7 @@ class WaitingView:
     needed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceOffer:
+class DeviceOffer(NamedTuple):
     """A link that makes another laptop a device of the same person."""
 
     link: str
@@ -113,8 +105,7 @@ class DeviceOffer:
     expires_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Safety:
+class Safety(NamedTuple):
     """How the person's key is kept. ``words`` is empty unless they asked to see them (``shown``).
 
     ``show_url`` is empty on a device that does not hold the person's key.
@@ -128,8 +119,7 @@ class Safety:
     shown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class CutOffView:
+class CutOffView(NamedTuple):
     """Something of one's own that a fork cut off: when it was first said, what it is, its words."""
 
     time_ms: int
@@ -137,8 +127,7 @@ class CutOffView:
     text_html: Markup = NOTHING
 
 
-@dataclass(frozen=True, slots=True)
-class ImportProgress:
+class ImportProgress(NamedTuple):
     """How far an import has come; ``total`` is None while the archive is still being read."""
 
     name: str

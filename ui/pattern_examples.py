@@ -4,7 +4,6 @@ The functions take the present moment, in milliseconds since the epoch, so that 
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from ui.markup import differences, rendered
@@ -128,7 +127,7 @@ def post(now: int, age_ms: int, author: PersonRef, text: str, **more: Any) -> Po
     """Return one made-up post; what it may be besides is given by name, its id too."""
     actions = MY_ACTIONS if author.is_me else PostActions(THREAD)
     base = PostView("", author, now - age_ms, rendered(text), THREAD, actions=actions)
-    return replace(base, is_mine=author.is_me, is_from_here=author.is_me, **more)
+    return base._replace(is_mine=author.is_me, is_from_here=author.is_me, **more)
 
 
 def posts(now: int) -> tuple[PostView, ...]:
@@ -198,7 +197,7 @@ def feed(now: int) -> FeedView:
 
 def thread(now: int) -> ThreadView:
     """Return an example thread four answers deep."""
-    first = replace(posts(now)[1], is_new=False)
+    first = posts(now)[1]._replace(is_new=False)
     answers = [
         (BOLA, 90, 1, "I’ll bring the spare washer set tomorrow at ten. It was the same seal last spring."),
         (AMINA, 80, 2, "Thank you! The valve key is on the nail behind the door."),
@@ -212,8 +211,7 @@ def thread(now: int) -> ThreadView:
         ),
     ]
     replies = tuple(
-        replace(
-            first,
+        first._replace(
             id=f"reply-{place}",
             author=author,
             is_mine=author.is_me,
@@ -302,7 +300,7 @@ def invites(now: int) -> tuple[InviteView, ...]:
     """Return an invitation in use and one that was withdrawn."""
     drawing = qr_drawing(LINK, "QR code of the invitation")
     first = InviteView(LINK, drawing, now - HOUR_MS, now + 6 * DAY_MS, 12, 3, "/patterns/invite")
-    return (first, replace(first, made_ms=now - 20 * DAY_MS, uses=5, used=5, withdraw_url="", is_withdrawn=True))
+    return (first, first._replace(made_ms=now - 20 * DAY_MS, uses=5, used=5, withdraw_url="", is_withdrawn=True))
 
 
 def page(face: str, now: int) -> PageView:

@@ -1,7 +1,6 @@
 """Examples of the pages of law for /patterns: founding, rules, who may do what, decisions, knocks, leaving."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from node.domain.law.charter import TEMPLATES, Charter
@@ -48,7 +47,7 @@ def _line(now: int, state: str = "voting", winner: str = "") -> DecisionLine:
     title, me = "3 members have to vouch.", "yes" if winner else ""
     voted = 7 if state != "proposed" else 0
     line = DecisionLine(title, state, AMINA, now - DAY_MS, now + DAY_MS, "/patterns/decision", 12, voted, me, winner)
-    return replace(line, wants_me=state == "voting", electorate=0 if state == "proposed" else 12)
+    return line._replace(wants_me=state == "voting", electorate=0 if state == "proposed" else 12)
 
 
 def _decision(now: int, line: DecisionLine, tally: Tally | None = None) -> dict[str, Any]:
@@ -109,7 +108,7 @@ def _powers(now: int) -> dict[str, Any]:
 
 
 def _knocks(now: int) -> dict[str, Any]:
-    knock = KnockView(replace(AMINA, url=""), now - HOUR_MS, ME, (ME,), 1, "/patterns/knocks", "", mine=False)
+    knock = KnockView(AMINA._replace(url=""), now - HOUR_MS, ME, (ME,), 1, "/patterns/knocks", "", mine=False)
     rule = "Whoever enough members vouch for is let in. 2 members have to vouch."
     return {"space": space("People"), "knocks": (knock,), "rule": rule, "by_vouching": True}
 

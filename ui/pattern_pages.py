@@ -1,7 +1,6 @@
 """Every example page of /patterns: which template it shows, and with what."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from ui.markup import differences, rendered
@@ -127,8 +126,8 @@ PAGES: dict[str, tuple[str, str, Context]] = {
         "Feed of a new space",
         "feed.html",
         lambda _: {
-            "space": replace(space(), people_count=1, member_keys=(ME.key,), parents=()),
-            "composer": replace(composer(), readers=1),
+            "space": space()._replace(people_count=1, member_keys=(ME.key,), parents=()),
+            "composer": composer()._replace(readers=1),
             "feed": FeedView("example", "", ()),
             "here": (),
             "arrived": (),

@@ -1,13 +1,11 @@
 """What the pages of profiles, consents and welcoming show. See ui/views.py."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ui.views import NavItem, PersonRef
 
 
-@dataclass(frozen=True, slots=True)
-class FieldLine:
+class FieldLine(NamedTuple):
     """A field of a profile as a page shows it. `meant` says in words whom it is for, where that needs saying."""
 
     label: str
@@ -17,16 +15,14 @@ class FieldLine:
     is_sealed: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(NamedTuple):
     """Somebody who may be chosen to read a field."""
 
     person: PersonRef
     is_chosen: bool
 
 
-@dataclass(frozen=True, slots=True)
-class ConsentLine:
+class ConsentLine(NamedTuple):
     """One consent: to what, towards whom (None: anybody), how it stands and since when; `by` goes into its form."""
 
     use: str
@@ -37,16 +33,14 @@ class ConsentLine:
     time_ms: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Greeting:
+class Greeting(NamedTuple):
     """Somebody to greet, and why."""
 
     person: PersonRef
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Newcomer:
+class Newcomer(NamedTuple):
     """Somebody whom nobody greeted yet; `url` is where one does: their first post, or their page."""
 
     person: PersonRef
@@ -54,8 +48,7 @@ class Newcomer:
     has_written: bool
 
 
-@dataclass(frozen=True, slots=True)
-class News:
+class News(NamedTuple):
     """What is for the reader alone: where they say hello, whom they might greet, where they were mentioned by whom."""
 
     hello_url: str = ""

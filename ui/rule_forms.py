@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from identity.errors import Malformed, Refused
 from node.domain.law.charter import COMPETENCES, FOUNDING_ONLY, RULES, Charter, check_rule
@@ -36,8 +36,7 @@ Places = Sequence[tuple[bytes, str]]
 """The spaces that this one could be part of: their ids and names."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleOption:
+class RuleOption(NamedTuple):
     """One thing that a rule may be; `field` is its own name where several may be ticked."""
 
     value: str

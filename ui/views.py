@@ -7,7 +7,7 @@ anything of type Markup was made safe by ui/markup.py.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
@@ -19,8 +19,7 @@ Nearness = Literal["here", "connected", "away"]
 NOTHING = Markup("")
 
 
-@dataclass(frozen=True, slots=True)
-class PersonRef:
+class PersonRef(NamedTuple):
     """A person as named beside what they did."""
 
     name: str
@@ -40,8 +39,7 @@ class NavItem:
     count: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceNode:
+class SpaceNode(NamedTuple):
     """A space in the tree of the rail, with the spaces nested in it."""
 
     name: str
@@ -52,8 +50,7 @@ class SpaceNode:
     children: tuple["SpaceNode", ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class NodeStatus:
+class NodeStatus(NamedTuple):
     """How this node stands: how many neighbours are reached and when something last went to or fro."""
 
     neighbours: int
@@ -62,8 +59,7 @@ class NodeStatus:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """One sentence at the head of a page, about what was just done or what should be known."""
 
     kind: Literal["done", "note", "warning"]
@@ -72,8 +68,7 @@ class Notice:
     link_words: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FrameView:
+class FrameView(NamedTuple):
     """What stands around every page. ``live_url`` is empty where a page does not follow along.
 
     ``done_draft`` is the place of what was just saved: the draft that the browser kept of it is let go.
@@ -103,8 +98,7 @@ class FormView:
     errors: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ComposerView:
+class ComposerView(NamedTuple):
     """Where one writes. ``place`` names the draft; ``readers`` is how many people will be able to read it.
 
     ``is_shared`` is set once, on the answer to a successful Share: the kept draft is then cleared.
@@ -120,8 +114,7 @@ class ComposerView:
     has_returned: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceView:
+class SpaceView(NamedTuple):
     """The head of a space's pages; ``member_keys`` are sewn together into its strip. Who left it reads only."""
 
     name: str
@@ -136,8 +129,7 @@ class SpaceView:
     is_left: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ImportedFrom:
+class ImportedFrom(NamedTuple):
     """Where an imported post came from: its old address (may be empty) and date."""
 
     address: str
@@ -149,8 +141,7 @@ class ImportedFrom:
         return self.address.startswith(ADDRESS)
 
 
-@dataclass(frozen=True, slots=True)
-class MediaView:
+class MediaView(NamedTuple):
     """A picture of a post, or a file to be saved; ``kind`` is the first half of its media type."""
 
     url: str
@@ -159,8 +150,7 @@ class MediaView:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class PostActions:
+class PostActions(NamedTuple):
     """Addresses of what the reader may do with a post; an empty one is not offered."""
 
     reply: str = ""
@@ -170,8 +160,7 @@ class PostActions:
     undo: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PostView:
+class PostView(NamedTuple):
     """A post or a reply as one reader sees it.
 
     ``sending`` is "waiting" within the ten seconds of undo (``undo_seconds`` are left), "sending" once signed and
@@ -203,16 +192,14 @@ class PostView:
     media: tuple[MediaView, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ArrivingView:
+class ArrivingView(NamedTuple):
     """How many changes of a space are here while more of it arrives, and of about how many."""
 
     here: int
     whole: int
 
 
-@dataclass(frozen=True, slots=True)
-class FeedView:
+class FeedView(NamedTuple):
     """Posts by time, newest first. ``new_since_ms`` draws the unread line before the first new one.
 
     ``newest_url`` leads back to the first page; it is empty there. ``deep_url`` leads to the posts of the space's parts
@@ -229,8 +216,7 @@ class FeedView:
     deep_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadView:
+class ThreadView(NamedTuple):
     """A post with its replies in the order they are read, each with its depth.
 
     There is no composer where nothing can be answered. ``answering`` is whose reply the composer answers, None for
@@ -251,8 +237,7 @@ class ThreadView:
     decision: NavItem | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceView:
+class DeviceView(NamedTuple):
     """One installation of a person; ``withdraw_url`` is empty where the reader may not withdraw it."""
 
     name: str
@@ -264,8 +249,7 @@ class DeviceView:
     withdraw_url: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PersonView:
+class PersonView(NamedTuple):
     """A member of a space. ``words`` are read aloud to be sure of a key; ``belongs`` says of which parents they are.
 
     ``roles`` are those held now, in words; ``paused_until_ms`` is set while moderators pause what they post.
@@ -288,8 +272,7 @@ class PersonView:
     belongs: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RevisionView:
+class RevisionView(NamedTuple):
     """One version of the space's page or of a post."""
 
     author: PersonRef
@@ -299,8 +282,7 @@ class RevisionView:
     is_current: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PageView:
+class PageView(NamedTuple):
     """The space's page in one of its four faces: read, edit, list of versions, one version against the one before."""
 
     face: Literal["view", "edit", "history", "compare"]
@@ -316,8 +298,7 @@ class PageView:
     draft: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class SearchHit:
+class SearchHit(NamedTuple):
     """Something found, and why: the words around what matched, as plain text."""
 
     kind: str
@@ -329,8 +310,7 @@ class SearchHit:
     space_name: str
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorView:
+class ErrorView(NamedTuple):
     """What went wrong, whose turn it is and the ways on. ``words`` of a refusal are the rule's own."""
 
     status: int

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from identity.errors import Refused
 
@@ -67,8 +67,7 @@ class ArchivedMedia:
         return self.load(max_bytes)
 
 
-@dataclass(frozen=True, slots=True)
-class ArchivedPost:
+class ArchivedPost(NamedTuple):
     """One of a person's own posts; `text` is Markdown, `published_ms` ms since the epoch.
 
     `source_id` is the same each time the same archive is read. `summary` is a content warning.

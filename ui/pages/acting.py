@@ -1,6 +1,6 @@
 """What members can begin about one of them: a pause of their posting, a role, a removal."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -10,8 +10,7 @@ from ui.operations import perform
 from ui.pages.visit import Book, Visit
 
 
-@dataclass(frozen=True, slots=True)
-class ActsView:
+class ActsView(NamedTuple):
     """What members can do about one of them together; an empty address is not offered."""
 
     role_url: str

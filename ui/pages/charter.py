@@ -1,7 +1,7 @@
 """The rules of a space: each as its sentence, who seals, which decision changed what, and accepting them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -19,8 +19,7 @@ from ui.views import PersonRef
 CHANGES_RULES = ("rule", "auditors", "law")
 
 
-@dataclass(frozen=True, slots=True)
-class RuleView:
+class RuleView(NamedTuple):
     """A rule in force; `change_url` is where one proposes another, empty where that cannot be."""
 
     name: str
@@ -29,8 +28,7 @@ class RuleView:
     change_url: str
 
 
-@dataclass(frozen=True, slots=True)
-class VersionView:
+class VersionView(NamedTuple):
     """A version of the rules, and the decision that made it; `time_ms` is when its seal is dated."""
 
     number: int
@@ -39,8 +37,7 @@ class VersionView:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Which version of the rules the reader accepted, and when."""
 
     version: int

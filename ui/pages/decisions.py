@@ -1,7 +1,7 @@
 """Decisions: which there are, how far each is, what would change, supporting and voting, and how it ended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 from markupsafe import Markup
@@ -26,8 +26,7 @@ ENDED_SHOWN = 30
 OPEN_STATES = ("voting", "proposed", "closing", "contested")
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionLine:
+class DecisionLine(NamedTuple):
     """A proposal on the list. `state` is proposed, voting, closing, sealed, contested or expired."""
 
     title: str
@@ -43,8 +42,7 @@ class DecisionLine:
     wants_me: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(NamedTuple):
     """How many said what, of how many who could; `winner` is yes, no or no quorum."""
 
     winner: str
@@ -55,8 +53,7 @@ class Tally:
     is_provisional: bool
 
 
-@dataclass(frozen=True, slots=True)
-class EffectView:
+class EffectView(NamedTuple):
     """What a yes changes, and what a rule says until then."""
 
     words: str
@@ -64,8 +61,7 @@ class EffectView:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WhyView:
+class WhyView(NamedTuple):
     """The post in which the proposer says why, beside the proposal."""
 
     html: Markup
@@ -73,8 +69,7 @@ class WhyView:
     replies: int
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionView:
+class DecisionView(NamedTuple):
     """One proposal with all that is known of it."""
 
     line: DecisionLine

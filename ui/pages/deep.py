@@ -52,4 +52,4 @@ def _post(visit: Visit, line: PostLine, spaces: dict[int, int | None]) -> PostVi
     view = post_view(replace(visit, space=space), line)
     where = NavItem(clean_name(space.name, 80) or space.id.hex()[:8], space_url(space))
     actions = view.actions if spaces.get(space.index.no) is None else PostActions()
-    return replace(view, space=where, actions=actions)
+    return view._replace(space=where, actions=actions)

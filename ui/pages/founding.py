@@ -1,7 +1,7 @@
 """Where one belongs: found a space under rules of one's choice, or go on to join one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -19,8 +19,7 @@ MAX_PURPOSE_CHARS = 200
 KEPT = ("name", "description", "template", "rules")
 
 
-@dataclass(frozen=True, slots=True)
-class TemplateView:
+class TemplateView(NamedTuple):
     """Rules to begin with: what they are for, and each as its sentence."""
 
     name: str

@@ -1,7 +1,6 @@
 """The frame around every page: where one can go, in which spaces one is, how the node stands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
@@ -129,7 +128,7 @@ def _nested(nodes: Mapping[bytes, SpaceNode], lines: Sequence[Branch]) -> tuple[
 
     def grown(space: bytes, depth: int) -> SpaceNode:
         parts = tuple(grown(part, depth + 1) for part in under.get(space, ())) if depth < MAX_NESTED else ()
-        return replace(nodes[space], children=parts)
+        return nodes[space]._replace(children=parts)
 
     return tuple(grown(space, 0) for space in tops)
 

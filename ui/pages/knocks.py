@@ -1,6 +1,6 @@
 """Who waits to be let in: who invited them, who vouched, how many are missing, and vouching."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -16,8 +16,7 @@ from ui.pages.visit import Book, Visit
 from ui.views import PersonRef
 
 
-@dataclass(frozen=True, slots=True)
-class KnockView:
+class KnockView(NamedTuple):
     """Somebody who waits. `missing` counts the vouchers that are still needed; addresses are "" where not offered."""
 
     person: PersonRef

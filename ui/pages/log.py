@@ -1,8 +1,8 @@
 """The public log: every change that this laptop holds, refused ones with their reason, each with its own address."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import fields
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from aiohttp import web
@@ -40,8 +40,7 @@ def add_log(book: Book) -> None:
     book.member("GET", "/log/{change}", change)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(NamedTuple):
     """What of the log is wanted: refused changes only, one group of kinds, one person's, with these words in them."""
 
     only_refused: bool

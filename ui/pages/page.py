@@ -1,8 +1,7 @@
 """The space's page, which every member may change: read it, edit it, see its versions, bring one back."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from aiohttp import web
 
@@ -31,8 +30,7 @@ def add_space_page(book: Book) -> None:
     book.member("POST", "/page/versions/{version}/restore", restore)
 
 
-@dataclass(frozen=True, slots=True)
-class Revision:
+class Revision(NamedTuple):
     """What one press of the button changed: its edits, oldest first, and who made them when."""
 
     edits: tuple[AdmittedEdit, ...]

@@ -1,6 +1,6 @@
 """Spaces within spaces: the tree, founding a part, bringing another community in, continuing a space in a new one."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -18,8 +18,7 @@ from ui.views import FormView, NavItem
 TEMPLATES = ("circle", "neighbourhood", "cooperative", "network")
 
 
-@dataclass(frozen=True, slots=True)
-class BranchView:
+class BranchView(NamedTuple):
     """A line of the tree. `url` is empty for a space that this node is no member of; `lines` are sentences about it."""
 
     name: str

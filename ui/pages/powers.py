@@ -1,6 +1,6 @@
 """Who may do what: one page, computed from the conditions by which the law judges."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -14,8 +14,7 @@ from ui.pages.visit import Book, Visit
 from ui.views import PersonRef
 
 
-@dataclass(frozen=True, slots=True)
-class PowerView:
+class PowerView(NamedTuple):
     """Something that can be done, who may, and whether the reader may now."""
 
     words: str
@@ -23,8 +22,7 @@ class PowerView:
     mine: bool
 
 
-@dataclass(frozen=True, slots=True)
-class RoleView:
+class RoleView(NamedTuple):
     """A role that somebody holds; `until_ms` is None for one without a term, `url` its decision, if one gave it."""
 
     person: PersonRef

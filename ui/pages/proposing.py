@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -23,8 +23,7 @@ ANOTHER_ROLE = "other"
 MAX_VOTE_DAYS = 365
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Somebody or something that a proposal can be about."""
 
     value: str

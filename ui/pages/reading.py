@@ -6,7 +6,7 @@ so that an address of one leads there whatever came between.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from node.store.queries import Answer
 
@@ -14,16 +14,14 @@ PAGE_SIZE = 100
 LAST = "last"
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """An answer in its place; `depth` is 1 for what answers the first post."""
 
     answer: Answer
     depth: int
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """The answers of one page, and how many lie before and behind them."""
 
     places: Sequence[Place]

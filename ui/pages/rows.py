@@ -1,8 +1,8 @@
 """Posts as pages show them, made from the rows of the read model and from what waits to be signed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import msgpack
 from markupsafe import Markup
@@ -26,8 +26,7 @@ CLOCK_SLACK_MS = 2 * 60 * 1000
 MAX_DEPTH = 50
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """A post that is not signed yet."""
 
     row: PendingRow

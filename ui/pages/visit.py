@@ -5,7 +5,7 @@ import contextlib
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -50,8 +50,7 @@ class Flash:
     returned: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(NamedTuple):
     """Up to which change, by this store's number, a feed was read: at the visit before, and now; times in ms."""
 
     before: int = 0
@@ -60,8 +59,7 @@ class Seen:
     now_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Roster:
+class Roster(NamedTuple):
     """What a space's people call themselves, by person, what the space is for in one sentence, who may mention whom."""
 
     names: Mapping[bytes, str]
