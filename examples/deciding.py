@@ -54,7 +54,7 @@ class Cooperative:
     async def _wake(self) -> None:
         for laptop in self._all:
             if laptop.is_open:
-                await laptop.node.duties.look(laptop.space.id)
+                await laptop.node.duties.look_around()
 
     async def close(self) -> None:
         """Close every laptop."""

@@ -40,7 +40,7 @@ VOTED = OPENED + HOUR_MS
 DEADLINE = NOW_MS + 10 * DAY_MS
 AFTER = DEADLINE + DAY_MS
 LATER = NOW_MS + 20 * DAY_MS
-QUICK = [["grace_hours", 1], ["grave_threshold", [1, 2]], ["quorum", [0, 1]], ["voting_days", 1]]
+QUICK: list[Any] = [["grace_hours", 1], ["grave_threshold", [1, 2]], ["quorum", [0, 1]], ["voting_days", 1]]
 
 
 @dataclass(frozen=True)

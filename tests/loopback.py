@@ -13,14 +13,53 @@ from node.runtime import Node, now_ms
 LISTEN = ("/ip4/127.0.0.1/tcp/0",)
 SETTINGS = Config(listen=LISTEN, discovery=False, undo_s=0.0)
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+MINUTE_MS = 60_000
+PATIENCE_S = 60.0  # a machine may be slow; what holds is seen at once
 Start = Callable[[str], Awaitable[Node]]
 
 
+class Clock:
+    """The clock of one test's nodes: it goes as clocks do, and a test can move it on."""
+
+    def __init__(self) -> None:
+        self._ahead_ms = 0
+        self._nodes: list[Node] = []
+
+    def __call__(self) -> int:
+        """Return the time in ms since the epoch."""
+        return now_ms() + self._ahead_ms
+
+    def node(self, folder: Path, config: Config) -> Node:
+        """Make a node that goes by this clock."""
+        node = Node(folder, config, self)
+        self._nodes.append(node)
+        return node
+
+    async def later(self, *, days: int = 0, hours: int = 0, minutes: int = 0) -> None:
+        """Let days, hours and minutes pass."""
+        await self.reach(self() + days * DAY_MS + hours * HOUR_MS + minutes * MINUTE_MS)
+
+    async def reach(self, time_ms: int) -> None:
+        """Let time pass until then, and every node see to what has become due."""
+        self._ahead_ms += max(0, time_ms - self())
+        for node in self._nodes:
+            if node.is_ready and not node._closed:
+                await node.duties.look_around()
+
+
+def clock_of(node: Node) -> Clock:
+    """Return the clock that a test can move on, of a node that goes by one."""
+    assert isinstance(node.clock_ms, Clock), "this node goes by the machine's clock"
+    return node.clock_ms
+
+
 class Neighbourhood:
-    """The nodes of one test; calling it starts one whose folder, and person, has the name given."""
+    """The nodes of one test, by one clock; calling it starts one whose folder, and person, has the name given."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.clock = Clock()
         self.nodes: list[Node] = []
 
     async def __call__(self, name: str) -> Node:
@@ -32,7 +71,7 @@ class Neighbourhood:
 
     async def nameless(self, folder: str) -> Node:
         """Start a node; its network comes up as soon as somebody says their name."""
-        node = Node(self.folder / folder, SETTINGS)
+        node = self.clock.node(self.folder / folder, SETTINGS)
         await node.open()
         self.nodes.append(node)
         await node.start_network_when_ready()
@@ -44,7 +83,7 @@ class Neighbourhood:
             await node.close()
 
 
-async def until(holds: Callable[[], object], seconds: float = 20.0) -> None:
+async def until(holds: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     """Wait until something holds; it may be a coroutine."""
     async with asyncio.timeout(seconds):
         while True:
@@ -62,7 +101,7 @@ async def link_to(node: Node, space: Space, *, uses: int = 1, device: bool = Fal
         space.id,
         space.name,
         await node.name(),
-        now_ms() + DAY_MS,
+        node.clock_ms() + DAY_MS,
         space.secrets.discovery,
         uses,
         "device" if device else "member",

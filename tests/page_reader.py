@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
+from loopback import Clock
 
 from node.config import Config
 from node.runtime import Node
@@ -146,10 +147,12 @@ class Browser:
 
 
 @asynccontextmanager
-async def served(folder: Path, passphrase: str | None = None, **wishes: Any) -> AsyncIterator[tuple[Node, Site]]:
-    """Give a real node in a folder, without a network, and its pages."""
+async def served(
+    folder: Path, passphrase: str | None = None, clock: Clock | None = None, **wishes: Any
+) -> AsyncIterator[tuple[Node, Site]]:
+    """Give a real node in a folder, without a network, and its pages; it goes by a clock that can be moved on."""
     config = Config(**{"web_port": 0, "undo_s": 600.0, "discovery": False, "open_browser": False, **wishes})
-    node = Node(folder, config)
+    node = (clock or Clock()).node(folder, config)
     await node.open(passphrase)
     site = Site(node)
     await site.start()

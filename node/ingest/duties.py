@@ -30,8 +30,7 @@ class Duties:
         """Look after every space now, and again whenever a vote ends."""
         while True:
             self._changed.clear()
-            for space in list(self._road.spaces):
-                await self._do(space)
+            await self._do_all()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._rest_s()):
                     await self._changed.wait()
@@ -40,6 +39,15 @@ class Duties:
         """Do what is due in a space whose law has changed, and come back when its next vote ends."""
         await self._do(id_)
         self._changed.set()
+
+    async def look_around(self) -> None:
+        """Do what is due in every space, as after a time that passed unnoticed, and come back when a vote ends."""
+        await self._do_all()
+        self._changed.set()
+
+    async def _do_all(self) -> None:
+        for id_ in list(self._road.spaces):
+            await self._do(id_)
 
     async def _do(self, id_: bytes) -> None:
         """Do an office's duties, and keep a space's secrets and one's own profile with those who may read them."""

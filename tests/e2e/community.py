@@ -6,6 +6,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
+from loopback import Clock
 from other_members import Member
 from playwright.sync_api import Page
 
@@ -46,7 +47,7 @@ class Laptop:
 
     def __init__(self, loop: Loop, folder: Path, undo_s: float = 600.0) -> None:
         self.loop = loop
-        self.node = Node(folder, Config(listen=(LOOPBACK,), web_port=0, discovery=False, undo_s=undo_s))
+        self.node = Clock().node(folder, Config(listen=(LOOPBACK,), web_port=0, discovery=False, undo_s=undo_s))
         self.site = Site(self.node)
         loop.run(self._start())
 

@@ -1,11 +1,11 @@
 """The pages of law in a real browser: accessible in every state, and a vote by keyboard and mouse."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 
 import pytest
 from community import Laptop, Loop
-from loopback import link_to
+from gardens import QUICK, decided
+from loopback import DAY_MS, link_to, until
 from other_members import Member
 from playwright.sync_api import Browser, Page, expect
 
@@ -21,7 +21,7 @@ from node.runtime import Node
 pytestmark = pytest.mark.browser
 
 LOOKS = [(1280, "light", "en"), (1280, "dark", "en"), (390, "light", "en"), (390, "dark", "ar")]
-QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "admission": "vouch", "suspenders": 1}
+RULES = {**QUICK, "admission": "vouch", "suspenders": 1}
 
 
 @pytest.fixture(scope="module")
@@ -50,35 +50,23 @@ async def knock(node: Node, space: Space, seed: int) -> bytes:
     return (await one.say(said)).id
 
 
-async def decided(node: Node, space: Space, *effects: list[object], text: str = "") -> str:
-    """Let a decision pass; returns its address."""
-    change = await deciding.propose(node.road, space, effects, 0, text)
-    await deciding.vote(node.road, space, change.id, "yes")
-    async with asyncio.timeout(20):
-        while change.id not in node.road.spaces[space.id].law.present().sealed.finals:
-            await asyncio.sleep(0.05)
-    return f"/decisions/{change.id.hex()}"
-
-
 async def settle(node: Node) -> dict[str, str]:
     """Fill a node with a space in every state of deciding; returns the addresses of its pages."""
     await node.name_yourself("Inês Duarte")
-    space = await node.found("Mill cooperative", QUICK)
+    space = await node.found("Mill cooperative", RULES)
     here = f"/s/{space.id.hex()[:16]}"
     bola = Member(node, space, SigningKey(bytes([1]) * 32), SigningKey(bytes([101]) * 32))
     first = await knock(node, space, 1)
     await deciding.submit(node.road, space, VouchFor(first))
-    async with asyncio.timeout(20):
-        while bola.device.public not in space.law.grants:
-            await asyncio.sleep(0.05)
+    await until(lambda: bola.device.public in space.law.grants)
     async with node.road.lock:  # law shows an admission before it is stored
         pass
     await bola.rename("Bola Adeyemi")
     await knock(node, space, 2)
-    until_ms = node.clock_ms() + 90 * 86_400_000
+    until_ms = node.clock_ms() + 90 * DAY_MS
     why = "Somebody has to look after the **money**."
-    passed = await decided(node, space, ["role", bola.root.public, "treasurer", "tools", until_ms], text=why)
-    await decided(node, space, ["rule", "voting_days", 2])
+    passed = await decided(space.id, [node], ["role", bola.root.public, "treasurer", "tools", until_ms], text=why)
+    await decided(space.id, [node], ["rule", "voting_days", 2])
     voting = (await deciding.propose(node.road, space, [["rule", "vouchers", 3]], 5, "We are **more** by now.")).id
     them = to_did(bola.root.public)
     return {
@@ -86,7 +74,7 @@ async def settle(node: Node) -> dict[str, str]:
         "charter": f"{here}/charter",
         "powers": f"{here}/powers",
         "decisions": f"{here}/decisions",
-        "passed": here + passed,
+        "passed": f"{here}/decisions/{passed.hex()}",
         "voting": f"{here}/decisions/{voting.hex()}",
         "vote": f"{here}/decisions/{voting.hex()}/vote/yes",
         "new": f"{here}/decisions/new",

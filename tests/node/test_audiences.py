@@ -3,8 +3,8 @@
 import sqlite3
 
 import pytest
+from gardens import decided, garden_of, here, law
 from loopback import Neighbourhood, link_to, until
-from test_decisions import decided, garden_of, here, law
 
 from crdt.change import PUBLIC, decode_body
 from identity.boxes import BOX_BYTES

@@ -1,8 +1,8 @@
 """Consents between real nodes: revoked everywhere, asked once."""
 
 import pytest
+from gardens import garden_of, here
 from loopback import Neighbourhood, until
-from test_decisions import garden_of, here
 
 from identity.errors import Refused
 from node.domain.consents import AskConsent, SetConsent, is_open

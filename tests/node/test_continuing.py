@@ -1,8 +1,8 @@
 """A space that continues another: its rules, its history for those who hold it, its people, their posts."""
 
 import pytest
+from gardens import QUICK, here, law, texts
 from loopback import Neighbourhood, link_to, until
-from test_decisions import QUICK, here, law, texts
 from test_nested_spaces import deep_feed, say, welcome
 
 from identity.errors import Refused

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from loopback import Neighbourhood, link_to, same, until
+from gardens import QUICK, decided, here, law, texts
+from loopback import DAY_MS, Neighbourhood, link_to, same, until
 from mastodon_exports import as_zip, create, export, note, picture
-from test_decisions import QUICK, decided, here, law, texts
 
 from crdt.change import digest
 from identity.errors import CommonsError, Refused
@@ -22,13 +22,12 @@ from node.ingest.spaces import Space
 from node.moving.manifest import KEYS, MANIFEST, SIGNATURE, Kept, sign
 from node.moving.packing import Wish, pack
 from node.moving.unpacking import Archive, Unpacked, free_slot, unpack
-from node.runtime import Node, now_ms
+from node.runtime import Node
 from node.store import blobs
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 PICTURE = "media_attachments/files/1/original/bee.png"
 PASSPHRASE = "seven quiet otters"
-DAY_MS = 86_400_000
 
 
 async def garden(node: Node, folder: Path) -> Space:
@@ -42,7 +41,7 @@ async def garden(node: Node, folder: Path) -> Space:
     gone = await node.road.submit(space, await writing.post_command(node.road, space, "Secret", first.id))
     await node.road.submit(space, await writing.retract_command(node.road, space, gone.id))
     await writing.edit_page(node.road, space, "Our garden", "Come in.")
-    await decided(space.id, [node], ["role", node.road.me, "treasurer", "", now_ms() + 30 * DAY_MS])
+    await decided(space.id, [node], ["role", node.road.me, "treasurer", "", node.clock_ms() + 30 * DAY_MS])
     return here(node, space.id)
 
 
@@ -74,8 +73,8 @@ async def test_another_node_becomes_the_same_person_with_the_same_roles(start: N
     assert (new.me.person, await new.name()) == (old.me.person, "Amina")
     assert new.road.device.public != old.road.device.public
     assert here(new, space.id).state == "member"
-    assert law(new, space.id).present().has_role(new.me.person, "treasurer", now_ms())
-    assert law(new, space.id).present().has_role(new.me.person, "steward", now_ms())
+    assert law(new, space.id).present().has_role(new.me.person, "treasurer", new.clock_ms())
+    assert law(new, space.id).present().has_role(new.me.person, "steward", new.clock_ms())
     assert "First" in await texts(new, space.id)
     assert await new.database.read(lambda db: blobs.get_blob(db, digest(PNG))) is not None
 

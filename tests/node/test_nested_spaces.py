@@ -3,19 +3,17 @@
 import contextlib
 
 import pytest
-from loopback import Neighbourhood, link_to, until
-from test_decisions import QUICK, decided, here, law, texts
+from gardens import QUICK, decided, here, law, texts
+from loopback import DAY_MS, Neighbourhood, link_to, until
 
 from identity.errors import Refused
 from node.domain.law.membership import LeaveSpace
 from node.domain.posts import ImportPost, WritePost
 from node.ingest import holons
 from node.ingest.spaces import Space
-from node.runtime import Node, now_ms
+from node.runtime import Node
 from node.store import queries
 from node.store.queries import PostLine
-
-DAY_MS = 86_400_000
 
 
 async def part_of(node: Node, *parents: Space, name: str = "Part", **rules: object) -> Space:
@@ -137,7 +135,7 @@ async def test_two_communities_share_a_space_and_each_lets_its_own_people_in(sta
     await welcome(bola, south, dina)
     hall = await part_of(amina, north, name="Hall")
     await welcome(amina, hall, bola)
-    until_ms = now_ms() + 30 * DAY_MS
+    until_ms = amina.clock_ms() + 30 * DAY_MS
     await decided(
         hall.id, [amina, bola], ["rule", "inviters", "stewards"], ["rule", "members_of_parent", True],
         ["rule", "parents", [north.id, south.id]],

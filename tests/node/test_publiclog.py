@@ -8,10 +8,10 @@ from typing import Any
 
 import msgpack
 import pytest
+from gardens import QUICK, decided, garden_of, here, law
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from loopback import Neighbourhood
-from test_decisions import QUICK, decided, garden_of, here, law
 
 from identity.errors import Malformed, Refused
 from identity.keys import SigningKey, to_did

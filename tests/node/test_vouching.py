@@ -1,23 +1,20 @@
 """Vouching between real nodes: the last vouch that was missing lets in, whoever's node hears of it first."""
 
+from gardens import QUICK, decided
 from loopback import Neighbourhood, link_to, until
 
 from node.domain.law.membership import VouchFor
 from node.ingest import deciding
 from node.runtime import Node
 
-QUICK = {"admission": "vouch", "vouchers": 1, "voting_days": 0, "grace_hours": 0, "quorum": [0, 1]}
-
 
 async def test_who_is_vouched_for_by_enough_is_let_in_by_itself(start: Neighbourhood) -> None:
     amina, bola, chidi = [await start(name) for name in ("Amina", "Bola", "Chidi")]
-    space = (await amina.found("Garden", QUICK)).id
+    space = (await amina.found("Garden", {**QUICK, "admission": "vouch", "vouchers": 1})).id
     await bola.join(await link_to(amina, amina.road.spaces[space]))
     await vouched(amina, space, 1)
     await until(lambda: bola.road.spaces[space].state == "member")
-    change = await deciding.propose(amina.road, amina.road.spaces[space], [["rule", "vouchers", 2]])
-    await deciding.vote(amina.road, amina.road.spaces[space], change.id, "yes")
-    await until(lambda: bola.road.spaces[space].law.present().sealed.charter["vouchers"] == 2)
+    await decided(space, [amina, bola], ["rule", "vouchers", 2])
     await chidi.join(await link_to(amina, amina.road.spaces[space]))
 
     await vouched(amina, space, 1)

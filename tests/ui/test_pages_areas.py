@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from loopback import clock_of
 from other_members import Member
 from page_reader import Browser, post_ids, served
 
@@ -78,9 +79,9 @@ async def test_two_people_edit_the_page_at_once_and_both_edits_stay(garden: Plac
     mine = await browser.open(f"{here}/page/edit")
     theirs = await browser.open(f"{here}/page/edit")
 
-    _wait_a_minute(node)
+    await clock_of(node).later(minutes=1)
     await browser.send(theirs.form("/page/edit"), text="We meet on Sunday.\n\nBring gloves.")
-    _wait_a_minute(node)
+    await clock_of(node).later(minutes=1)
     merged = await browser.send(mine.form("/page/edit"), text="We meet on Saturday.\n\nBring gloves and tea.")
     versions = await browser.open(f"{here}/page/versions")
     compared = await browser.open(_version(versions.html, here, 1))
@@ -96,12 +97,6 @@ async def test_two_people_edit_the_page_at_once_and_both_edits_stay(garden: Plac
     assert "Bring gloves." in restored.text
     assert "Beds and water." in feed.text
     assert space.state == "member"
-
-
-def _wait_a_minute(node: Node) -> None:
-    """Put the node's clock forward."""
-    clock = node.road.now_ms
-    node.road.now_ms = node.road.signer.now_ms = lambda: clock() + 60_000
 
 
 def _version(html: str, here: str, at: int) -> str:

@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from loopback import until
+from gardens import QUICK, decided
+from loopback import DAY_MS, clock_of
 from other_members import Member
 from page_reader import Browser, Shown, served
 
@@ -16,9 +17,7 @@ from node.ingest.spaces import Space
 from node.runtime import Node
 
 Place = tuple[Node, Space, Browser, str]
-QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "grave_threshold": [1, 2]}
 SLOW = {"voting_days": 3}
-DAY_MS = 86_400_000
 
 
 async def place(tmp_path: Path, rules: dict[str, object]) -> AsyncIterator[Place]:
@@ -30,7 +29,7 @@ async def place(tmp_path: Path, rules: dict[str, object]) -> AsyncIterator[Place
 
 @pytest.fixture
 async def quick(tmp_path: Path) -> AsyncIterator[Place]:
-    """The founder of a space in which votes last a second."""
+    """The founder of a space in which votes last a day."""
     async for one in place(tmp_path, QUICK):
         yield one
 
@@ -78,13 +77,11 @@ async def test_a_rule_is_proposed_with_a_reason_and_voted_on(slow: Place) -> Non
 
 async def test_a_decision_that_passed_shows_its_result_and_its_signed_changes(quick: Place) -> None:
     node, space, browser, here = quick
-    change = await deciding.propose(node.road, space, [["rule", "vouchers", 5]])
-    await deciding.vote(node.road, space, change.id, "yes")
-    await until(lambda: change.id in node.road.spaces[space.id].law.present().sealed.finals)
+    proposal = await decided(space.id, [node], ["rule", "vouchers", 5])
 
-    shown = await browser.open(f"{here}/decisions/{change.id.hex()}")
+    shown = await browser.open(f"{here}/decisions/{proposal.hex()}")
     logged = [await browser.open(shown.links[words]) for words in ("The proposal", "Opened by Inês", "Sealed by Inês")]
-    late = await browser.open(f"{here}/decisions/{change.id.hex()}/vote/no")
+    late = await browser.open(f"{here}/decisions/{proposal.hex()}/vote/no")
 
     assert "The result: yes" in shown.text
     assert "It changes no more." in shown.text
@@ -204,8 +201,7 @@ async def test_a_ballot_that_the_rules_refuse_is_refused_in_their_words(quick: P
     node, space, browser, here = quick
     change = await deciding.propose(node.road, space, [["rule", "vouchers", 5]], 2)
     asked = await browser.open(f"{here}/decisions/{change.id.hex()}/vote/yes")
-    clock = node.road.now_ms
-    node.road.now_ms = node.road.signer.now_ms = lambda: clock() + 3 * DAY_MS
+    await clock_of(node).later(days=3)
 
     late = await browser.send(asked.form("/ballot"))
     nonsense = await browser.send(asked.form("/ballot"), choice="perhaps")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from gardens import QUICK
 from other_members import Member
 from page_reader import Browser, post_ids, served
 
@@ -12,7 +13,6 @@ from node.ingest.spaces import Space
 from node.runtime import Node
 
 Place = tuple[Node, Space, Browser, str]
-QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "grave_threshold": [1, 2]}
 
 
 @pytest.fixture

@@ -2,9 +2,11 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from loopback import link_to, until
+from gardens import QUICK, decided
+from loopback import clock_of, link_to, until
 from other_members import Member
 from page_reader import Browser, served
 
@@ -20,29 +22,20 @@ from node.ingest.spaces import Space
 from node.runtime import Node
 
 Place = tuple[Node, Space, Browser, str]
-QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "grave_threshold": [1, 2]}
 
 
 @pytest.fixture
 async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """The founder of a space in which votes last a second, a browser, and the space's address."""
+    """The founder of a space in which votes last a day, a browser, and the space's address."""
     async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
         await node.name_yourself("Inês")
         space = await node.found("Garden", QUICK)
         yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
-async def decide(node: Node, space: Space, *effects: list[object]) -> bytes:
-    """Propose something, vote for it, and wait until it is sealed."""
-    change = await deciding.propose(node.road, space, effects)
-    await deciding.vote(node.road, space, change.id, "yes")
-    await until(lambda: change.id in node.road.spaces[space.id].law.present().sealed.finals)
-    return change.id
-
-
 async def test_the_rules_are_shown_as_sentences_with_who_seals_and_how_they_came_about(garden: Place) -> None:
     node, space, browser, here = garden
-    decision = await decide(node, space, ["rule", "vouchers", 5])
+    decision = await decided(space.id, [node], ["rule", "vouchers", 5])
 
     rules = await browser.open(f"{here}/charter")
 
@@ -58,7 +51,7 @@ async def test_the_rules_are_shown_as_sentences_with_who_seals_and_how_they_came
 async def test_who_founded_a_space_accepted_its_first_rules_and_is_asked_about_later_ones(garden: Place) -> None:
     node, space, browser, here = garden
     first = await browser.open(f"{here}/charter")
-    await decide(node, space, ["rule", "vouchers", 5])
+    await decided(space.id, [node], ["rule", "vouchers", 5])
 
     asked = await browser.open(f"{here}/charter")
     accepted = await browser.send(asked.form("/charter/accept"))
@@ -73,7 +66,7 @@ async def test_who_founded_a_space_accepted_its_first_rules_and_is_asked_about_l
 
 async def test_a_newcomer_reads_the_rules_and_accepts_them_before_the_first_post(garden: Place, tmp_path: Path) -> None:
     node, space, _, here = garden
-    wishes = {"listen": ("/ip4/127.0.0.1/tcp/0",)}
+    wishes: dict[str, Any] = {"listen": ("/ip4/127.0.0.1/tcp/0",), "clock": clock_of(node)}
     await node.start_network()
     link = await link_to(node, space)
 
@@ -99,7 +92,7 @@ async def test_who_may_do_what_is_one_page_with_what_i_may_and_who_holds_which_r
     node, space, browser, here = garden
     bola = await Member.join(node, space, "Bola")
     until_ms = node.clock_ms() + 20 * 86_400_000
-    decision = await decide(node, space, ["role", bola.root.public, "treasurer", "tools", until_ms])
+    decision = await decided(space.id, [node], ["role", bola.root.public, "treasurer", "tools", until_ms])
 
     powers = await browser.open(f"{here}/powers")
 
@@ -156,7 +149,7 @@ async def test_leaving_says_what_happens_and_holds_at_once(garden: Place) -> Non
 async def test_people_bear_their_roles_and_a_moderator_pauses_one_of_them(garden: Place) -> None:
     node, space, browser, here = garden
     bola = await Member.join(node, space, "Bola")
-    await decide(node, space, ["rule", "suspenders", 1])
+    await decided(space.id, [node], ["rule", "suspenders", 1])
     them = f"{here}/people/{to_did(bola.root.public)}"
 
     people = await browser.open(f"{here}/people")
@@ -176,7 +169,7 @@ async def test_people_bear_their_roles_and_a_moderator_pauses_one_of_them(garden
 async def test_who_was_removed_still_has_a_page_that_says_so(garden: Place) -> None:
     node, space, browser, here = garden
     bola = await Member.join(node, space, "Bola")
-    await decide(node, space, ["remove", bola.root.public])
+    await decided(space.id, [node], ["remove", bola.root.public])
 
     person = await browser.open(f"{here}/people/{to_did(bola.root.public)}")
     people = await browser.open(f"{here}/people")
@@ -253,7 +246,7 @@ async def test_where_the_members_vote_on_newcomers_a_knock_leads_to_a_proposal(t
 async def test_the_log_reads_like_minutes_and_each_line_opens_its_signed_change(garden: Place) -> None:
     node, space, browser, here = garden
     bola = await Member.join(node, space, "Bola")
-    decision = await decide(node, space, ["rule", "vouchers", 5])
+    decision = await decided(space.id, [node], ["rule", "vouchers", 5])
     await deciding.submit(node.road, node.road.spaces[space.id], SuspendMember(bola.root.public))
 
     log = await browser.open(f"{here}/log")
@@ -279,7 +272,7 @@ async def test_the_log_is_narrowed_down_by_kind_person_and_words(garden: Place) 
     bola = await Member.join(node, space, "Bola")
     for number in range(60):
         await bola.write(f"Post {number}")
-    await decide(node, space, ["rule", "vouchers", 5])
+    await decided(space.id, [node], ["rule", "vouchers", 5])
     did = to_did(bola.root.public)
 
     votes = await browser.open(f"{here}/log?kind=deciding")

@@ -4,16 +4,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from gardens import QUICK, here, law, voted
 from loopback import Neighbourhood, link_to, until
 
 from identity.keys import to_did
 from node.domain.law.membership import LeaveSpace
-from node.ingest import deciding
 from node.ingest.spaces import Space
 from node.runtime import Node
 from ui.operations import Data, perform
-
-QUICK = {"voting_days": 0, "grace_hours": 0, "quorum": [0, 1], "grave_threshold": [1, 2]}
 
 
 @pytest.fixture
@@ -48,17 +46,13 @@ async def test_two_communities_share_a_space_by_a_decision(start: Neighbourhood)
     await welcome(amina, hall, bola)
 
     proposal = await perform(bola, "share_space", {"space": "Hall", "community": "South"})
-    id_ = bytes.fromhex(proposal["id"])
+    await voted(hall.id, [amina, bola], bytes.fromhex(proposal["id"]))
     for node in (amina, bola):
-        law = node.road.spaces[hall.id].law
-        await until(lambda law=law: id_ in law.proposals and law.proposals[id_].openings)  # type: ignore[misc]
-        await deciding.vote(node.road, node.road.spaces[hall.id], id_, "yes")
-    await until(lambda: len(bola.road.spaces[hall.id].law.present().sealed.charter["parents"]) == 2, 40)
-    await until(lambda: len(amina.road.spaces[hall.id].law.present().sealed.charter["parents"]) == 2)
+        assert len(law(node, hall.id).present().sealed.charter["parents"]) == 2
     await welcome(amina, hall, chidi)
     await welcome(bola, hall, dina)
-    await until(lambda: len(amina.road.spaces[hall.id].law.members()) == 4)
-    await until(lambda: len(bola.road.spaces[hall.id].law.members()) == 4)
+    await until(lambda: len(law(amina, hall.id).members()) == 4)
+    await until(lambda: len(law(bola, hall.id).members()) == 4)
 
     seen_by_amina = await perform(amina, "communities", {"space": "Hall"})
     seen_by_bola = await perform(bola, "communities", {"space": "Hall"})
@@ -66,7 +60,7 @@ async def test_two_communities_share_a_space_by_a_decision(start: Neighbourhood)
     assert told(seen_by_bola, dina) == (["South"], "South", [])
     assert told(seen_by_bola, chidi) == ([], "?", [])  # North's people are not Bola's to see, but by whom they came is
 
-    await chidi.road.submit(chidi.road.spaces[north.id], LeaveSpace())
-    await until(lambda: len(amina.road.spaces[north.id].law.members()) == 1)
+    await chidi.road.submit(here(chidi, north.id), LeaveSpace())
+    await until(lambda: len(law(amina, north.id).members()) == 1)
     assert told(await perform(amina, "communities", {"space": "Hall"}), chidi) == ([], "North", ["North"])
-    assert chidi.me.person in amina.road.spaces[hall.id].law.members()
+    assert chidi.me.person in law(amina, hall.id).members()
