@@ -268,7 +268,7 @@ class Node:
                 await belonging.certify_elsewhere(self.road, space)
             for part in holons.parts_here(self.road, space):  # who came in here may have waited there
                 await belonging.answer_knocks(self.road, self.me, part)
-        if await belonging.follow(self.road, self.road.elsewhere):
+        if await belonging.follow(self.road, self.road.elsewhere) or self.keeper.has_come_in(space):
             await self._new_space()
         self.road.elsewhere.clear()
         await self.duties.look(space.id)

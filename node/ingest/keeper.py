@@ -55,6 +55,7 @@ class Keeper:
         self.in_sync_spaces: set[bytes] = set()
         self.inviters: dict[bytes, bytes] = {}
         self.refusals: dict[bytes, str] = {}
+        self._refused_to: dict[bytes, set[bytes]] = {}
         self.files = Files(road)
         road.heard.append(self.heard)
 
@@ -280,8 +281,18 @@ class Keeper:
             self.reached(space, peer, log.seq)
 
     def turned_away(self, space: bytes, words: str) -> None:
-        """Note why a member's node did not take this node's knock."""
+        """Note why a member's node did not take this node's knock, and where one belonged by then."""
         self.refusals[space] = words
+        self._refused_to[space] = {id_ for id_, view in self.spaces.items() if view.state == "member"}
+
+    def has_come_in(self, space: Space) -> bool:
+        """Tell, once, whether one came into a space after one was turned away elsewhere: that door may be open now."""
+        if space.state != "member":
+            return False
+        shut = [self._refused_to[door] for door in self.refusals if space.id not in self._refused_to[door]]
+        for belonged in shut:
+            belonged.add(space.id)
+        return bool(shut)
 
     def waiting(self, space: bytes, inviter: bytes) -> None:
         """Note whose device has to let this node in."""
