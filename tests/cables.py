@@ -3,13 +3,13 @@
 import asyncio
 from collections import deque
 
-from loopback import same, until
+from loopback import PATIENCE_S, same, until
 
 from identity.errors import CommonsError, NetworkError
 from node.runtime import Node
 
 ATTEMPTS = 3
-PATIENCE_S = 10.0
+STANDING_TASKS = 2  # one signs what was said, one does what an office asks for
 
 
 class Plug:
@@ -65,7 +65,8 @@ def plugs(one: Node, other: Node) -> tuple[Plug, Plug]:
 def is_calm(node: Node) -> bool:
     """Tell whether a node has nothing under way: no session at work, nothing to answer, nothing being stored."""
     at_work = any(running.tasks for running in node.syncer.running.values())
-    return not at_work and len(node._tasks) <= 2 and not node.road.lock.locked()
+    beside = len(node._tasks) - STANDING_TASKS
+    return not (at_work or beside or node.road.lock.locked() or node.duties.is_at_work())
 
 
 def told(space: bytes, node: Node) -> str:
@@ -82,8 +83,7 @@ async def meet(space: bytes, one: Node, other: Node) -> None:
         AssertionError: if they never come to that.
         CommonsError: if one of them ends the session for the other's fault.
     """
-    for node in (one, other):  # a link of the network would stand against the cable
-        await node.stop_network()
+    assert one.network is other.network is None, "a link of the network would stand against the cable"
     for _ in range(ATTEMPTS):  # a node that learns of one more space says hello anew
         ends = plugs(one, other)
         sessions = [asyncio.create_task(node.syncer.serve(end)) for node, end in zip((one, other), ends, strict=True)]

@@ -57,8 +57,9 @@ def clock_of(node: Node) -> Clock:
 class Neighbourhood:
     """The nodes of one test, by one clock; calling it starts one whose folder, and person, has the name given."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, has_network: bool = True) -> None:
         self.folder = folder
+        self.has_network = has_network
         self.clock = Clock()
         self.nodes: list[Node] = []
 
@@ -70,11 +71,12 @@ class Neighbourhood:
         return node
 
     async def nameless(self, folder: str) -> Node:
-        """Start a node; its network comes up as soon as somebody says their name."""
+        """Start a node; its network, if there is one, comes up as soon as somebody says their name."""
         node = self.clock.node(self.folder / folder, SETTINGS)
         await node.open()
         self.nodes.append(node)
-        await node.start_network_when_ready()
+        if self.has_network:
+            await node.start_network_when_ready()
         return node
 
     async def close(self) -> None:

@@ -40,6 +40,10 @@ class Duties:
         await self._do(id_)
         self._changed.set()
 
+    def is_at_work(self) -> bool:
+        """Tell whether something is being done now, or about to be looked at."""
+        return self.lock.locked() or self._changed.is_set()
+
     async def look_around(self) -> None:
         """Do what is due in every space, as after a time that passed unnoticed, and come back when a vote ends."""
         await self._do_all()

@@ -14,3 +14,12 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     neighbourhood = Neighbourhood(tmp_path)
     yield neighbourhood
     await neighbourhood.close()
+
+
+@pytest.fixture
+async def start_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Neighbourhood]:
+    """Start real nodes that have no network, to be joined by cables, and stop them afterwards."""
+    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
+    neighbourhood = Neighbourhood(tmp_path, has_network=False)
+    yield neighbourhood
+    await neighbourhood.close()

@@ -3,6 +3,7 @@
 import sqlite3
 import tarfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,15 @@ from node.upkeep import rebuild_space, verify_space
 NOW = 1_760_000_000_000
 YEAR_MS = 365 * 86_400_000
 OLD_FOLDERS = Path(__file__).parent / "folders"
+OLD_ROWS = "f5bdcfc6225f189ccb9de500302ae97e"
+"""The digest of the rows in the old folder, as the version that wrote it printed it."""
+POSTS = (
+    "SELECT change.id, log.person, post.time, text, thread, parent, media, edited, versions, retracted, published,"
+    " address, source FROM post JOIN change USING (number) JOIN log ON log.no = post.log ORDER BY change.id"
+)
+OLD_DOCUMENTS = "SELECT id, owner, title, body, edits, time FROM document ORDER BY id"
+PAGES = "SELECT id, title, body, edits, time FROM document ORDER BY id"
+"""How that version read its rows for its digest, and how it read pages, which have no owner, without profiles."""
 
 
 @pytest.fixture
@@ -193,11 +203,23 @@ async def called(node: Node, space: Space) -> list[str]:
     return list((await node.database.read(lambda db: queries.names(db, space.index.no))).values())
 
 
+def old_rows(folder: Path) -> tuple[list[Any], list[Any]]:
+    """Return the posts and pages of an old folder that holds one space, as the version that wrote it read them."""
+    connection = sqlite3.connect(folder / "commons.db")
+    posts, documents = connection.execute(POSTS).fetchall(), connection.execute(OLD_DOCUMENTS).fetchall()
+    connection.close()
+    told = blake2b(b"".join(repr(row).encode() for row in (*posts, *documents)), digest_size=16).hexdigest()
+    assert told == OLD_ROWS
+    return posts, [(id_, *rest) for id_, owner, *rest in documents if owner == b""]
+
+
 async def test_a_folder_of_the_first_schema_opens_and_shows_its_posts_by_date(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    node = Node(unpacked(1, tmp_path / "old"), Config(discovery=False))
+    folder = unpacked(1, tmp_path / "old")
+    posts, pages_before = old_rows(folder)
+    node = Node(folder, Config(discovery=False))
     await node.open()
     try:
         (space,) = node.road.spaces.values()
@@ -209,12 +231,15 @@ async def test_a_folder_of_the_first_schema_opens_and_shows_its_posts_by_date(
         names = await called(node, space)
         pages = await node.database.read(lambda db: queries.search_pages(db, None, "nail shed", 9))
         rebuilt = await rebuild_space(node, space)
+        rows = await node.database.read(lambda db: (readmodel.query(db, POSTS), readmodel.query(db, PAGES)))
     finally:
         await node.close()
 
     assert texts == ["The last post", "Brought from the future", "The first post", "Brought from 2017"]
     assert [line.text for line in replies] == ["A brought answer", "An answer"]
     assert [page.title for page in pages] == ["Beds, water and tools"]
+    assert rows == (posts, pages_before)
+    assert len(pages_before) == 1
     assert names == ["Inês"]
     assert verified["good"]
     assert rebuilt["same"]

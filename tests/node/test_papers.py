@@ -15,28 +15,26 @@ from node.ingest.spaces import Space
 from node.runtime import Node
 
 
-async def joined(start: Neighbourhood, name: str, host: Node, space: bytes) -> Node:
+async def joined(start_apart: Neighbourhood, name: str, host: Node, space: bytes) -> Node:
     """Let somebody in by a member's ticket, meeting nobody but that member."""
-    node = await start(name)
-    await node.stop_network()
+    node = await start_apart(name)
     await node.join(await link_to(host, host.road.spaces[space]))
     await meet(space, node, host)
     return node
 
 
-async def strangers(start: Neighbourhood) -> tuple[bytes, Node, Node, Node, Node]:
+async def strangers(start_apart: Neighbourhood) -> tuple[bytes, Node, Node, Node, Node]:
     """Let Amina invite Bola and then Chidi, and Bola invite Dana: Chidi and Dana have not heard of each other."""
-    amina = await start("Amina")
-    await amina.stop_network()
+    amina = await start_apart("Amina")
     space = (await amina.found("Garden")).id
-    bola = await joined(start, "Bola", amina, space)
-    chidi = await joined(start, "Chidi", amina, space)
-    dana = await joined(start, "Dana", bola, space)
+    bola = await joined(start_apart, "Bola", amina, space)
+    chidi = await joined(start_apart, "Chidi", amina, space)
+    dana = await joined(start_apart, "Dana", bola, space)
     return space, amina, bola, chidi, dana
 
 
-async def test_two_members_who_know_nothing_of_each_other_come_to_the_same(start: Neighbourhood) -> None:
-    space, _, _, chidi, dana = await strangers(start)
+async def test_two_members_who_know_nothing_of_each_other_come_to_the_same(start_apart: Neighbourhood) -> None:
+    space, _, _, chidi, dana = await strangers(start_apart)
     for node in (chidi, dana):
         await node.road.submit(node.road.spaces[space], WritePost(f"by {await node.name()}", None, None, []))
     unknown = [
@@ -50,8 +48,8 @@ async def test_two_members_who_know_nothing_of_each_other_come_to_the_same(start
     assert chidi.road.spaces[space].law.person_of(dana.road.device.public) == dana.road.me
 
 
-async def test_papers_lead_from_the_founding_to_who_shows_them(start: Neighbourhood) -> None:
-    space, _, _, chidi, dana = await strangers(start)
+async def test_papers_lead_from_the_founding_to_who_shows_them(start_apart: Neighbourhood) -> None:
+    space, _, _, chidi, dana = await strangers(start_apart)
 
     papers = await own_papers(dana.road, dana.road.spaces[space])
 
@@ -60,8 +58,8 @@ async def test_papers_lead_from_the_founding_to_who_shows_them(start: Neighbourh
     assert not believed(chidi.road.spaces[space], papers, bytes(32))
 
 
-async def test_papers_that_were_cut_short_or_altered_open_no_door(start: Neighbourhood) -> None:
-    space, _, _, chidi, dana = await strangers(start)
+async def test_papers_that_were_cut_short_or_altered_open_no_door(start_apart: Neighbourhood) -> None:
+    space, _, _, chidi, dana = await strangers(start_apart)
     papers = await own_papers(dana.road, dana.road.spaces[space])
     view, device = chidi.road.spaces[space], dana.road.device.public
     altered = papers[-1][:-1] + bytes([papers[-1][-1] ^ 1])
@@ -73,8 +71,8 @@ async def test_papers_that_were_cut_short_or_altered_open_no_door(start: Neighbo
             believed(view, bad, device)
 
 
-async def test_who_is_known_to_have_gone_shows_papers_in_vain(start: Neighbourhood) -> None:
-    space, amina, _, chidi, _ = await strangers(start)
+async def test_who_is_known_to_have_gone_shows_papers_in_vain(start_apart: Neighbourhood) -> None:
+    space, amina, _, chidi, _ = await strangers(start_apart)
     papers = await own_papers(chidi.road, chidi.road.spaces[space])
     await meet(space, chidi, amina)
     gone = await chidi.road.submit(chidi.road.spaces[space], LeaveSpace())
@@ -87,8 +85,10 @@ async def test_who_is_known_to_have_gone_shows_papers_in_vain(start: Neighbourho
     assert not view.in_standing(chidi.road.device.public)
 
 
-async def test_a_new_device_that_lost_all_law_is_believed_by_its_persons_certificate(start: Neighbourhood) -> None:
-    space, amina, bola, _, _ = await strangers(start)
+async def test_a_new_device_that_lost_all_law_is_believed_by_its_persons_certificate(
+    start_apart: Neighbourhood,
+) -> None:
+    space, amina, bola, _, _ = await strangers(start_apart)
     road = amina.road
     road.device = SigningKey(bytes([7]) * 32)
     assert amina.me.root is not None

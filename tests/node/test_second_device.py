@@ -13,17 +13,17 @@ from node.runtime import Node
 from node.store import queries
 
 
-async def laptop_and_phone(start: Neighbourhood) -> tuple[Node, Node, Space]:
-    laptop = await start("Amina")
+async def laptop_and_phone(start_apart: Neighbourhood) -> tuple[Node, Node, Space]:
+    laptop = await start_apart("Amina")
     garden = await laptop.found("Garden")
-    phone = await start.nameless("phone")
+    phone = await start_apart.nameless("phone")
     await phone.add_to_person(await link_to(laptop, garden, device=True))
     await meet(garden.id, phone, laptop)
     return laptop, phone, garden
 
 
-async def test_a_device_that_has_said_nothing_yet_is_nobody_else(start: Neighbourhood) -> None:
-    laptop, phone, garden = await laptop_and_phone(start)
+async def test_a_device_that_has_said_nothing_yet_is_nobody_else(start_apart: Neighbourhood) -> None:
+    laptop, phone, garden = await laptop_and_phone(start_apart)
 
     for node in (laptop, phone):
         no = node.road.spaces[garden.id].index.no
@@ -31,18 +31,18 @@ async def test_a_device_that_has_said_nothing_yet_is_nobody_else(start: Neighbou
         assert [(line.person, line.name) for line in people] == [(laptop.me.person, "Amina")]
 
 
-async def test_a_post_that_a_later_device_took_back_stops_no_newcomer(start: Neighbourhood) -> None:
-    laptop = await start("Amina")
+async def test_a_post_that_a_later_device_took_back_stops_no_newcomer(start_apart: Neighbourhood) -> None:
+    laptop = await start_apart("Amina")
     garden = await laptop.found("Garden")
     post = await laptop.road.submit(garden, WritePost("hasty", None, None, []))
-    phone = await start.nameless("phone")
+    phone = await start_apart.nameless("phone")
     await phone.add_to_person(await link_to(laptop, garden, device=True))
     await meet(garden.id, phone, laptop)
     there = phone.road.spaces[garden.id]
     await phone.road.submit(there, await retract_command(phone.road, there, post.id))
     await meet(garden.id, phone, laptop)
 
-    bola = await start("Bola")
+    bola = await start_apart("Bola")
     await bola.join(await link_to(laptop, garden))
     await meet(garden.id, bola, laptop)
 
@@ -51,15 +51,15 @@ async def test_a_post_that_a_later_device_took_back_stops_no_newcomer(start: Nei
     assert (line.text, bool(line.retracted)) == ("", True)
 
 
-async def test_a_restored_laptop_comes_back_beside_a_phone(start: Neighbourhood, tmp_path: Path) -> None:
-    laptop, phone, garden = await laptop_and_phone(start)
+async def test_a_restored_laptop_comes_back_beside_a_phone(start_apart: Neighbourhood, tmp_path: Path) -> None:
+    laptop, phone, garden = await laptop_and_phone(start_apart)
     await laptop.close()
     shutil.copytree(tmp_path / "Amina", tmp_path / "backup")
-    await (await start.nameless("Amina")).close()
+    await (await start_apart.nameless("Amina")).close()
     shutil.rmtree(tmp_path / "Amina")
     shutil.move(tmp_path / "backup", tmp_path / "Amina")
 
-    again = await start.nameless("Amina")
+    again = await start_apart.nameless("Amina")
     there = again.road.spaces[garden.id]
     await again.road.submit(there, WritePost("I am back", None, None, []))
     await meet(garden.id, again, phone)
