@@ -8,10 +8,11 @@ from loopback import Neighbourhood, clock_of, link_to, same, until
 
 from node.domain.law.deciding import present_opening
 from node.domain.posts import WritePost
-from node.ingest import deciding
+from node.ingest import deciding, holons
 from node.ingest.spaces import Space
 from node.runtime import Node
-from node.store import queries
+from node.store import queries, readmodel
+from node.store.queries import PostLine
 
 QUICK: dict[str, Any] = dict(council.QUICK)
 """Rules under which a vote passes as soon as it can: a day, an hour of grace, no quorum, more than half."""
@@ -35,6 +36,14 @@ async def garden_of(start: Neighbourhood, *names: str, **rules: object) -> tuple
     return nodes, space.id
 
 
+async def welcome(host: Node, space: Space, *newcomers: Node) -> None:
+    """Let people into a space by a member's link."""
+    link = await link_to(host, space, uses=20)
+    for node in newcomers:
+        await node.join(link)
+    await until(lambda: all(here(node, space.id).state == "member" for node in newcomers))
+
+
 def here(node: Node, space: bytes) -> Space:
     """Return a space as a node holds it now."""
     return node.road.spaces[space]
@@ -54,6 +63,25 @@ async def texts(node: Node, space: bytes) -> set[str]:
     """Return what is to be read in a space's feed."""
     no = here(node, space).index.no
     return {line.text for line in await node.database.read(lambda db: queries.feed(db, no, None, 100))}
+
+
+async def deep_feed(
+    node: Node, space: Space, before: tuple[int, int] | None = None, limit: int = 100
+) -> list[PostLine]:
+    """Return a page of the feed of a space and its parts."""
+    spaces = holons.deep(node.road, here(node, space.id))
+    return await node.database.read(lambda db: queries.deep_feed(db, spaces, before, limit))
+
+
+async def rows(node: Node, space: bytes) -> bytes:
+    """Return a digest of everything that a node shows of a space."""
+    no = here(node, space).index.no
+    return await node.database.read(lambda db: readmodel.rows_digest(db, no))
+
+
+async def until_same(space: bytes, *nodes: Node) -> None:
+    """Wait until nodes are members and hold the same."""
+    await until(lambda: same(space, *nodes))
 
 
 async def say(node: Node, space: bytes, text: str) -> None:
@@ -89,7 +117,7 @@ def is_open(node: Node, space: bytes, proposal: bytes) -> bool:
 
 async def sealed(space: bytes, nodes: Sequence[Node], proposal: bytes) -> None:
     """Wait until every ballot has come to everybody, let the vote's time pass, and wait for its seal everywhere."""
-    await until(lambda: same(space, *nodes))
+    await until_same(space, *nodes)
     terms = law(nodes[0], space).proposals[proposal].change.command
     await clock_of(nodes[0]).reach(terms.deadline + terms.grace)
     await until(lambda: all(proposal in law(node, space).present().sealed.finals for node in nodes))

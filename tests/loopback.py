@@ -11,7 +11,7 @@ from node.ingest.spaces import Space
 from node.runtime import Node, now_ms
 
 LISTEN = ("/ip4/127.0.0.1/tcp/0",)
-SETTINGS = Config(listen=LISTEN, discovery=False, undo_s=0.0)
+SETTINGS = Config(listen=LISTEN, web_port=0, discovery=False, undo_s=0.0)
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 MINUTE_MS = 60_000

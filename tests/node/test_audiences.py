@@ -3,7 +3,7 @@
 import sqlite3
 
 import pytest
-from gardens import decided, garden_of, here, law
+from gardens import decided, garden_of, here, law, rows, until_same
 from loopback import Neighbourhood, link_to, until
 
 from crdt.change import PUBLIC, decode_body
@@ -27,20 +27,11 @@ async def read(node: Node, space: bytes, person: bytes) -> dict[str, str]:
     return {field.name: field.value for field in await fields_of(node.road, here(node, space), person)}
 
 
-async def until_same(space: bytes, *nodes: Node) -> None:
-    await until(lambda: len({here(node, space).history.root() for node in nodes}) == 1)
-
-
 def on_disk(node: Node) -> bytes:
     """Return everything that a node keeps on its disk."""
     with sqlite3.connect(node.database.path) as db:
         db.execute("PRAGMA wal_checkpoint(FULL)")
     return b"".join(path.read_bytes() for path in sorted(node.folder.rglob("*")) if path.is_file())
-
-
-async def rows(node: Node, space: bytes) -> bytes:
-    no = here(node, space).index.no
-    return await node.database.read(lambda db: readmodel.rows_digest(db, no))
 
 
 async def test_what_is_for_some_is_read_by_them_and_hidden_from_the_rest(start: Neighbourhood) -> None:

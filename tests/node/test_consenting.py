@@ -1,8 +1,8 @@
 """Consents between real nodes: revoked everywhere, asked once."""
 
 import pytest
-from gardens import garden_of, here
-from loopback import Neighbourhood, until
+from gardens import garden_of, here, rows, until_same
+from loopback import Neighbourhood
 
 from identity.errors import Refused
 from node.domain.consents import AskConsent, SetConsent, is_open
@@ -10,34 +10,25 @@ from node.domain.mentions import mentions
 from node.ingest import consents, writing
 from node.ingest.consents import may_mention, said_to
 from node.runtime import Node
-from node.store import people, queries, readmodel
+from node.store import people, queries
 
 
 async def allows(node: Node, space: bytes, person: bytes, by: bytes) -> bool:
     return may_mention(await said_to(node.road, here(node, space), "mention"), person, by)
 
 
-async def rows(node: Node, space: bytes) -> bytes:
-    no = here(node, space).index.no
-    return await node.database.read(lambda db: readmodel.rows_digest(db, no))
-
-
-async def until_all(space: bytes, *nodes: Node) -> None:
-    await until(lambda: len({here(node, space).history.root() for node in nodes}) == 1)
-
-
 async def test_a_withdrawn_consent_holds_on_every_node_and_deletes_nothing(start: Neighbourhood) -> None:
     nodes, space = await garden_of(start, "Amina", "Bola", "Chidi")
     amina, bola, chidi = nodes
     await consents.answer(bola.road, here(bola, space), "mention", given=True)
-    await until_all(space, *nodes)
+    await until_same(space, *nodes)
     command = await writing.post_command(amina.road, here(amina, space), "Thank you @Bola", None)
     post = (await amina.road.submit(here(amina, space), command)).id
-    await until_all(space, *nodes)
+    await until_same(space, *nodes)
     assert [await allows(node, space, bola.road.me, amina.road.me) for node in nodes] == [True] * 3
 
     await consents.answer(bola.road, here(bola, space), "mention", given=False)
-    await until_all(space, *nodes)
+    await until_same(space, *nodes)
 
     assert [await allows(node, space, bola.road.me, amina.road.me) for node in nodes] == [False] * 3
     assert len({await rows(node, space) for node in nodes}) == 1
@@ -54,9 +45,9 @@ async def test_after_a_no_an_ask_is_refused_and_has_no_effect_on_any_node(start:
     await consents.ask(amina.road, here(amina, space), bola.road.me, "mention")
     with pytest.raises(Refused, match="asked already"):
         await consents.ask(amina.road, here(amina, space), bola.road.me, "mention")
-    await until_all(space, *nodes)
+    await until_same(space, *nodes)
     await consents.answer(bola.road, here(bola, space), "mention", amina.road.me, given=False)
-    await until_all(space, *nodes)
+    await until_same(space, *nodes)
     before = here(amina, space).history.size
 
     with pytest.raises(Refused, match="not repeated"):
@@ -64,7 +55,7 @@ async def test_after_a_no_an_ask_is_refused_and_has_no_effect_on_any_node(start:
     assert here(amina, space).history.size == before
     settled = await rows(amina, space)
     await amina.road.submit(here(amina, space), AskConsent(bola.road.me, "mention", amina.road.me))  # a bent node
-    await until_all(space, *nodes)
+    await until_same(space, *nodes)
 
     assert [await rows(node, space) for node in nodes] == [settled] * 2
 
@@ -73,10 +64,10 @@ async def test_a_no_to_anybody_is_a_no_to_whoever_asked_before(start: Neighbourh
     nodes, space = await garden_of(start, "Amina", "Bola")
     amina, bola = nodes
     await consents.ask(amina.road, here(amina, space), bola.road.me, "mention")
-    await until_all(space, *nodes)
+    await until_same(space, *nodes)
 
     await bola.road.submit(here(bola, space), SetConsent(bola.road.me, "mention", b"", 1, False))
-    await until_all(space, *nodes)
+    await until_same(space, *nodes)
 
     for node in nodes:
         no = here(node, space).index.no

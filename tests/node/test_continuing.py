@@ -1,9 +1,8 @@
 """A space that continues another: its rules, its history for those who hold it, its people, their posts."""
 
 import pytest
-from gardens import QUICK, here, law, texts
+from gardens import QUICK, deep_feed, here, law, say, texts, welcome
 from loopback import Neighbourhood, link_to, until
-from test_nested_spaces import deep_feed, say, welcome
 
 from identity.errors import Refused
 from node.domain.law.membership import LeaveSpace
@@ -40,12 +39,12 @@ async def test_it_begins_with_the_old_rules_and_says_where_it_comes_from(start: 
 async def test_what_was_said_until_then_is_read_on_and_what_comes_later_is_not(start: Neighbourhood) -> None:
     amina = await start("Amina")
     old = await amina.found("Garden", QUICK)
-    await say(amina, old, "before")
+    await say(amina, old.id, "before")
     new = await forked(amina, old)
     moment = new.law.founding.time if new.law.founding else 0
     await until(lambda: amina.clock_ms() > moment)
-    await say(amina, old, "after")
-    await say(amina, new, "anew")
+    await say(amina, old.id, "after")
+    await say(amina, new.id, "anew")
 
     assert [line.text for line in await deep_feed(amina, new)] == ["anew", "before"]
     assert await texts(amina, new.id) == {"anew"}
@@ -55,9 +54,9 @@ async def test_what_was_said_until_then_is_read_on_and_what_comes_later_is_not(s
 async def test_a_space_that_continues_one_that_continues_one_reads_all_of_it(start: Neighbourhood) -> None:
     amina = await start("Amina")
     first = await amina.found("First", QUICK)
-    await say(amina, first, "one")
+    await say(amina, first.id, "one")
     second = await forked(amina, first, "Second")
-    await say(amina, second, "two")
+    await say(amina, second.id, "two")
     third = await forked(amina, second, "Third")
 
     assert [line.text for line in await deep_feed(amina, third)] == ["two", "one"]
@@ -66,7 +65,7 @@ async def test_a_space_that_continues_one_that_continues_one_reads_all_of_it(sta
 async def test_who_does_not_hold_the_old_space_reads_nothing_of_it(start: Neighbourhood) -> None:
     amina, bola = await start("Amina"), await start("Bola")
     old = await amina.found("Garden", QUICK)
-    await say(amina, old, "before")
+    await say(amina, old.id, "before")
     new = await forked(amina, old)
 
     await welcome(amina, new, bola)
@@ -118,7 +117,7 @@ async def test_who_left_the_old_space_may_continue_it(start: Neighbourhood) -> N
     amina, bola = await start("Amina"), await start("Bola")
     old = await amina.found("Garden", QUICK)
     await welcome(amina, old, bola)
-    await say(bola, old, "mine")
+    await say(bola, old.id, "mine")
     await bola.road.submit(here(bola, old.id), LeaveSpace())
 
     new = await forked(bola, old)

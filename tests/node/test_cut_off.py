@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from forking import branch, head
+from gardens import garden_of, here, texts
 from loopback import SETTINGS, Neighbourhood, same, until
-from test_forks import branch, garden_of, head, texts
 
 from crdt.batch import Batch
 from crdt.change import Change
@@ -70,7 +71,8 @@ class Copied:
 @pytest.fixture
 async def copied(start: Neighbourhood, tmp_path: Path) -> Copied:
     """A garden of two, whose Bola's folder was copied."""
-    (amina, bola), garden = await garden_of(start, "Amina", "Bola")
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    garden = here(amina, space)
     return Copied(amina, bola, garden, tmp_path / "Bola")
 
 
@@ -166,7 +168,8 @@ async def test_edits_and_retractions_of_older_posts_are_said_again(copied: Copie
 
 
 async def test_nothing_is_offered_where_nothing_was_forked(start: Neighbourhood) -> None:
-    (amina,), garden = await garden_of(start, "Amina")
+    (amina,), space = await garden_of(start, "Amina")
+    garden = here(amina, space)
     await amina.road.submit(garden, WritePost("here", None, None, []))
 
     assert await cut_off(amina.road, amina.road.spaces[garden.id]) == []

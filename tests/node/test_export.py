@@ -4,7 +4,6 @@ import base64
 import json
 import stat
 import zlib
-from collections.abc import AsyncIterator
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ from mastodon_exports import as_zip, create, export, note, picture
 
 from identity.errors import Refused
 from identity.keys import to_did
-from node.config import Config
 from node.export import export_space
 from node.importing.bringing import import_archive
 from node.ingest import writing
@@ -28,16 +26,6 @@ from node.store.queries import PostLine
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
 PICTURE = "media_attachments/files/1/original/bee.png"
-
-
-@pytest.fixture
-async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
-    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    node = Node(tmp_path / "home", Config(discovery=False))
-    await node.open()
-    await node.name_yourself("Ana")
-    yield node
-    await node.close()
 
 
 @pytest.fixture

@@ -3,68 +3,23 @@
 from pathlib import Path
 
 import pytest
-from loopback import SETTINGS, Neighbourhood, link_to, same, until
+from forking import branch, head
+from gardens import garden_of, here, rows, texts
+from loopback import SETTINGS, Neighbourhood, same, until
 
 from crdt.batch import Batch
-from crdt.change import TALK, Change, Header, encode_body, encode_change, make
+from crdt.change import encode_change
 from identity.errors import Malformed, Refused
 from identity.keys import SigningKey
-from node.domain.area import wire_fields
 from node.domain.posts import WritePost
 from node.ingest.forks import take_proof
-from node.ingest.spaces import Space
 from node.ingest.writing import post_command
-from node.runtime import Node, now_ms
-from node.store import queries, readmodel
-
-
-async def garden_of(start: Neighbourhood, *names: str) -> tuple[list[Node], Space]:
-    """Found a garden with some people, everybody connected to the first."""
-    nodes = [await start(name) for name in names]
-    founder = nodes[0]
-    space = await founder.found("Garden")
-    link = await link_to(founder, space, uses=9)
-    for node in nodes[1:]:
-        await node.join(link)
-
-    async def everybody_is_known() -> bool:
-        named = await founder.database.read(lambda db: queries.names(db, space.index.no))
-        return len(named) == len(names) and same(space.id, *nodes)
-
-    await until(everybody_is_known)
-    return nodes, space
-
-
-def branch(space: Space, key: SigningKey, after: Change | tuple[int, bytes], *texts: str) -> list[Change]:
-    """Write posts with a device's key, without its node."""
-    seq, prev = after if isinstance(after, tuple) else (after.header.seq, after.id)
-    changes = []
-    for text in texts:
-        command = WritePost(text, None, None, [])
-        header = Header(space.id, key.public, seq + 1, prev, (), now_ms(), TALK, b"", b"", 0)
-        change = make(header, encode_body(command.kind, wire_fields(command)), key, space.secrets.talk[-1])
-        changes.append(change)
-        seq, prev = change.header.seq, change.id
-    return changes
-
-
-def head(space: Space, device: bytes) -> tuple[int, bytes]:
-    log = space.history.logs[device]
-    return log.seq, log.head
-
-
-async def texts(node: Node, space: bytes) -> set[str]:
-    no = node.road.spaces[space].index.no
-    return {line.text for line in await node.database.read(lambda db: queries.feed(db, no, None, 100))}
-
-
-async def rows(node: Node, space: bytes) -> bytes:
-    no = node.road.spaces[space].index.no
-    return await node.database.read(lambda db: readmodel.rows_digest(db, no))
+from node.runtime import Node
 
 
 async def test_two_branches_meet_and_every_node_freezes_the_log_alike(start: Neighbourhood) -> None:
-    (amina, bola, carla), garden = await garden_of(start, "Amina", "Bola", "Carla")
+    (amina, bola, carla), space = await garden_of(start, "Amina", "Bola", "Carla")
+    garden = here(amina, space)
     key = bola.road.device
     place = head(garden, key.public)
     await bola.close()
@@ -86,7 +41,8 @@ async def test_two_branches_meet_and_every_node_freezes_the_log_alike(start: Nei
 
 
 async def test_what_another_answered_keeps_its_effect_on_every_node(start: Neighbourhood) -> None:
-    (amina, bola, carla), garden = await garden_of(start, "Amina", "Bola", "Carla")
+    (amina, bola, carla), space = await garden_of(start, "Amina", "Bola", "Carla")
+    garden = here(amina, space)
     key = bola.road.device
     place = head(garden, key.public)
     await bola.close()
@@ -108,7 +64,8 @@ async def test_what_another_answered_keeps_its_effect_on_every_node(start: Neigh
 
 
 async def test_a_false_proof_is_refused(start: Neighbourhood) -> None:
-    (amina,), garden = await garden_of(start, "Amina")
+    (amina,), space = await garden_of(start, "Amina")
+    garden = here(amina, space)
     key = amina.road.device
     one, two = branch(garden, key, head(garden, key.public), "a", "b")
     stranger = branch(garden, SigningKey.generate(), (1, one.id), "c")[0]
@@ -123,11 +80,12 @@ async def test_a_false_proof_is_refused(start: Neighbourhood) -> None:
 async def test_a_device_that_was_copied_stops_writing_and_comes_back_as_a_new_one(
     start: Neighbourhood, tmp_path: Path
 ) -> None:
-    (amina, bola), garden = await garden_of(start, "Amina", "Bola")
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    garden = here(amina, space)
     key = bola.road.device
     elsewhere = branch(garden, key, head(garden, key.public), "from the copy")
-    here = bola.road.spaces[garden.id]
-    await bola.road.submit(here, await post_command(bola.road, here, "from here", None))
+    mine = here(bola, space)
+    await bola.road.submit(mine, await post_command(bola.road, mine, "from here", None))
     await until(lambda: same(garden.id, amina, bola))
 
     await amina.road.receive(amina.road.spaces[garden.id], Batch(elsewhere, {}), key.public)
@@ -149,7 +107,8 @@ async def test_a_device_that_was_copied_stops_writing_and_comes_back_as_a_new_on
 
 
 async def test_who_holds_on_to_an_old_view_of_a_space_does_not_fork_their_log(start: Neighbourhood) -> None:
-    (amina,), old = await garden_of(start, "Amina")
+    (amina,), space = await garden_of(start, "Amina")
+    old = here(amina, space)
     await amina.road.submit(old, WritePost("one", None, None, []))
     await amina.road.reload(old)
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +25,6 @@ from node.store.blobs import get_blob
 from node.store.queries import PostLine
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(100)
-
-
-@pytest.fixture
-async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
-    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    node = Node(tmp_path / "home", Config(discovery=False))
-    await node.open()
-    await node.name_yourself("Ana")
-    yield node
-    await node.close()
-
-
-@pytest.fixture
-async def space(node: Node) -> Space:
-    return await node.found("Garden")
 
 
 async def bring(node: Node, space: Space, path: Path, **options: Any) -> Progress:

@@ -45,11 +45,6 @@ async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator
     await node.close()
 
 
-@pytest.fixture
-async def space(node: Node) -> Space:
-    return await node.found("Garden")
-
-
 async def say(node: Node, space: Space, text: str, to: bytes | None = None) -> bytes:
     return (await node.road.submit(space, WritePost(text, to, to, []))).id
 

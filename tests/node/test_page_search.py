@@ -1,27 +1,11 @@
 """Searching the texts of pages: what they say now, in which space, also after a rebuild."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
-from node.config import Config
 from node.ingest.profiles import edit_profile
 from node.ingest.spaces import Space
 from node.ingest.writing import edit_page
 from node.runtime import Node
 from node.store import queries, readmodel
 from node.upkeep import rebuild_space
-
-
-@pytest.fixture
-async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
-    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    node = Node(tmp_path / "node", Config(discovery=False))
-    await node.open()
-    await node.name_yourself("Ana")
-    yield node
-    await node.close()
 
 
 async def found(node: Node, words: str, space: Space | None = None) -> list[tuple[str, str]]:

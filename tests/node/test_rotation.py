@@ -1,48 +1,19 @@
 """Keys that change while some are away, or twice at once: everybody who belongs reads on, nobody else does."""
 
+from gardens import garden_of, here, say, talk
 from loopback import Neighbourhood, link_to, same, until
 
 from crdt.batch import Batch
 from node.domain.law.keys import lacking, must_rotate
 from node.domain.law.membership import LeaveSpace
-from node.domain.posts import WritePost
 from node.ingest.keys import renew_keys
-from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import queries
-
-
-async def garden_of(start: Neighbourhood, *names: str) -> tuple[list[Node], bytes]:
-    """Found a garden with some people, everybody a member and connected to the first."""
-    nodes = [await start(name) for name in names]
-    space = await nodes[0].found("Garden")
-    link = await link_to(nodes[0], space, uses=20)
-    for node in nodes[1:]:
-        await node.join(link)
-
-    async def everybody_is_known() -> bool:
-        named = await nodes[0].database.read(lambda db: queries.names(db, space.index.no))
-        return len(named) == len(names) and same(space.id, *nodes)
-
-    await until(everybody_is_known)
-    return nodes, space.id
-
-
-def here(node: Node, space: bytes) -> Space:
-    return node.road.spaces[space]
-
-
-def talk(node: Node, space: bytes) -> bytes:
-    return here(node, space).secrets.present["talk"]
 
 
 async def reads(node: Node, space: bytes, text: str) -> bool:
     no = here(node, space).index.no
     return text in {line.text for line in await node.database.read(lambda db: queries.feed(db, no, None, 100))}
-
-
-async def say(node: Node, space: bytes, text: str) -> None:
-    await node.road.submit(here(node, space), WritePost(text, None, None, []))
 
 
 async def apart(*nodes: Node) -> None:

@@ -1,14 +1,11 @@
 """Verifying a space: its log, and every part of what is shown; rebuilding mends whatever was altered on disk."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from crdt.batch import Batch
 from crdt.change import TALK, Header, encode_body, make
-from node.config import Config
 from node.domain.area import wire_fields
 from node.domain.posts import WritePost
 from node.ingest.consents import answer
@@ -17,16 +14,6 @@ from node.ingest.writing import edit_command, edit_page
 from node.runtime import Node
 from node.store import queries
 from node.upkeep import rebuild_space, verify_space
-
-
-@pytest.fixture
-async def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Node]:
-    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    node = Node(tmp_path / "node", Config(discovery=False))
-    await node.open()
-    await node.name_yourself("Ana")
-    yield node
-    await node.close()
 
 
 @pytest.fixture

@@ -4,12 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from gardens import QUICK, here, law, voted
-from loopback import Neighbourhood, link_to, until
+from gardens import QUICK, here, law, voted, welcome
+from loopback import Neighbourhood, until
 
 from identity.keys import to_did
 from node.domain.law.membership import LeaveSpace
-from node.ingest.spaces import Space
 from node.runtime import Node
 from ui.operations import Data, perform
 
@@ -21,11 +20,6 @@ async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     neighbourhood = Neighbourhood(tmp_path)
     yield neighbourhood
     await neighbourhood.close()
-
-
-async def welcome(host: Node, space: Space, guest: Node) -> None:
-    await guest.join(await link_to(host, space))
-    await until(lambda: guest.road.spaces[space.id].state == "member")
 
 
 def told(data: Data, node: Node) -> tuple[list[str], str | None, list[str]]:
