@@ -5,11 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+if TYPE_CHECKING:
+    from loopback import Neighbourhood
 
 BROWSER_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 BROWSER_FLAGS = (  # the browser talks to the node under test and to nobody else
@@ -104,6 +108,17 @@ def home_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("COMMONS_HOME", str(tmp_path_factory.mktemp("home")))
         yield
+
+
+@pytest.fixture
+async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator["Neighbourhood"]:
+    """Start real nodes on loopback, and stop them afterwards."""
+    from loopback import Neighbourhood  # only tests of whole nodes pay for this import
+
+    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
+    neighbourhood = Neighbourhood(tmp_path)
+    yield neighbourhood
+    await neighbourhood.close()
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from loopback import until
+from loopback import link_to, until
 
 from crdt.batch import Batch
 from crdt.change import Change, Header, encode_body, make
@@ -11,13 +11,12 @@ from crdt.document import Document
 from identity.certificates import certify
 from identity.keys import SigningKey
 from identity.links import read_link
-from identity.tickets import Offer, prove
+from identity.tickets import prove
 from node.domain.area import wire_fields
 from node.domain.documents import EditDocument, blank, page_id
 from node.domain.law.membership import JoinSpace
 from node.domain.posts import WritePost
 from node.domain.profiles import SetField
-from node.ingest.belonging import invite
 from node.ingest.spaces import Space
 from node.runtime import Node
 
@@ -35,20 +34,27 @@ class Member:
     @classmethod
     async def join(cls, node: Node, space: Space, name: str, seed: int = 1) -> Self:
         """Let a new member in by a ticket, and have them say their name."""
-        one = cls(node, space, SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 100]) * 32))
-        expires = node.clock_ms() + 86_400_000
-        offer = Offer(space.id, space.name, "Inês", expires, space.secrets.discovery)
-        _, link = await invite(node.road, space, offer)
-        invitation = read_link(link)
-        certificate = certify(one.root, one.device.public, 0, node.clock_ms())
-        proof = prove(invitation, one.device.public, one.root.public)
-        await one.say(JoinSpace(invitation.terms, invitation.signature, proof, one.root.public, certificate))
-        await until(lambda: one.device.public in space.law.grants)  # the node answers by itself
-        async with node.road.lock:  # law shows an admission before it is stored
-            pass
+        one, _ = await cls.knock(node, space, seed)
+        await one.until_let_in()
         if name:
             await one.rename(name)
         return one
+
+    @classmethod
+    async def knock(cls, node: Node, space: Space, seed: int = 1) -> tuple[Self, bytes]:
+        """Let somebody knock with a ticket of the node's; returns them and their knock's id."""
+        one = cls(node, space, SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 100]) * 32))
+        invitation = read_link(await link_to(node, space))
+        certificate = certify(one.root, one.device.public, 0, node.clock_ms())
+        proof = prove(invitation, one.device.public, one.root.public)
+        command = JoinSpace(invitation.terms, invitation.signature, proof, one.root.public, certificate)
+        return one, (await one.say(command)).id
+
+    async def until_let_in(self) -> None:
+        """Wait until the node, which answers knocks by itself, has stored that this one was let in."""
+        await until(lambda: self.device.public in self.space.law.grants)
+        async with self.node.road.lock:  # law shows an admission before it is stored
+            pass
 
     async def say(self, command: Any, time_ms: int | None = None) -> Change:
         """Sign a command and hand it to the node, as a peer does."""

@@ -1,7 +1,7 @@
 """A browser without scripts for tests: it follows links and redirects, fills forms, and keeps its cookie."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -13,6 +13,7 @@ import aiohttp
 from loopback import Clock
 
 from node.config import Config
+from node.ingest.spaces import Space
 from node.runtime import Node
 from ui.app import Site
 
@@ -161,6 +162,18 @@ async def served(
     finally:
         await site.stop()
         await node.close()
+
+
+Place = tuple[Node, Space, Browser, str]
+
+
+@asynccontextmanager
+async def place(folder: Path, name: str = "Garden", rules: Mapping[str, Any] | None = None) -> AsyncIterator[Place]:
+    """Give the founder of a space in a folder, the space, a browser that was let in, and the space's address."""
+    async with served(folder) as (node, site), Browser(site) as browser:
+        await node.name_yourself("Inês")
+        space = await node.found(name, rules)
+        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 def post_ids(page: Shown) -> list[str]:

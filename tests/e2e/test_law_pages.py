@@ -5,17 +5,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from community import Laptop, Loop
 from gardens import QUICK, decided
-from loopback import DAY_MS, link_to, until
+from loopback import DAY_MS
 from other_members import Member
 from playwright.sync_api import Browser, Page, expect
 
-from identity.certificates import certify
-from identity.keys import SigningKey, to_did
-from identity.links import read_link
-from identity.tickets import prove
-from node.domain.law.membership import JoinSpace, VouchFor
+from identity.keys import to_did
+from node.domain.law.membership import VouchFor
 from node.ingest import deciding
-from node.ingest.spaces import Space
 from node.runtime import Node
 
 pytestmark = pytest.mark.browser
@@ -40,29 +36,16 @@ def mill(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
     laptop.close()
 
 
-async def knock(node: Node, space: Space, seed: int) -> bytes:
-    """Let somebody knock whom nobody lets in by themselves."""
-    one = Member(node, space, SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 100]) * 32))
-    invitation = read_link(await link_to(node, space))
-    certificate = certify(one.root, one.device.public, 0, node.clock_ms())
-    proof = prove(invitation, one.device.public, one.root.public)
-    said = JoinSpace(invitation.terms, invitation.signature, proof, one.root.public, certificate)
-    return (await one.say(said)).id
-
-
 async def settle(node: Node) -> dict[str, str]:
     """Fill a node with a space in every state of deciding; returns the addresses of its pages."""
     await node.name_yourself("Inês Duarte")
     space = await node.found("Mill cooperative", RULES)
     here = f"/s/{space.id.hex()[:16]}"
-    bola = Member(node, space, SigningKey(bytes([1]) * 32), SigningKey(bytes([101]) * 32))
-    first = await knock(node, space, 1)
+    bola, first = await Member.knock(node, space, 1)
     await deciding.submit(node.road, space, VouchFor(first))
-    await until(lambda: bola.device.public in space.law.grants)
-    async with node.road.lock:  # law shows an admission before it is stored
-        pass
+    await bola.until_let_in()
     await bola.rename("Bola Adeyemi")
-    await knock(node, space, 2)
+    await Member.knock(node, space, 2)
     until_ms = node.clock_ms() + 90 * DAY_MS
     why = "Somebody has to look after the **money**."
     passed = await decided(space.id, [node], ["role", bola.root.public, "treasurer", "tools", until_ms], text=why)

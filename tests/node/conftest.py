@@ -12,15 +12,6 @@ from node.runtime import Node
 
 
 @pytest.fixture
-async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Neighbourhood]:
-    """Start real nodes on loopback, and stop them afterwards."""
-    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    neighbourhood = Neighbourhood(tmp_path)
-    yield neighbourhood
-    await neighbourhood.close()
-
-
-@pytest.fixture
 async def start_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Neighbourhood]:
     """Start real nodes that have no network, to be joined by cables, and stop them afterwards."""
     monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))

@@ -1,48 +1,22 @@
 """The JSON API: described, guarded, and clear about what it refuses."""
 
 import io
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
+from api_client import Client, client_of
 
-from node.config import Config
-from node.runtime import Node
-from ui.app import Site
-from ui.client import PREFIX, read_api_file
+from ui.client import PREFIX
 from ui.operations import table
-
-
-class Client:
-    """Speaks to a site with its token."""
-
-    def __init__(self, site: Site, http: aiohttp.ClientSession) -> None:
-        running = read_api_file(site.node.folder)
-        assert running is not None
-        self.base = f"http://127.0.0.1:{running[0]}"
-        self.headers = {"Authorization": f"Bearer {running[1]}"}
-        self.http = http
-
-    async def ask(self, method: str, path: str, **options: Any) -> tuple[int, Any]:
-        async with self.http.request(method, f"{self.base}{path}", headers=self.headers, **options) as answer:
-            raw = await answer.read()
-            return answer.status, json.loads(raw) if "json" in answer.content_type else raw
 
 
 @pytest.fixture
 async def client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    node = Node(tmp_path / "node", Config(web_port=0, discovery=False))
-    await node.open()
-    site = Site(node)
-    await site.start()
-    async with aiohttp.ClientSession() as http:
-        yield Client(site, http)
-    await site.stop()
-    await node.close()
+    async with client_of(tmp_path / "node") as one:
+        yield one
 
 
 async def test_a_program_can_do_everything_by_the_api(client: Client) -> None:

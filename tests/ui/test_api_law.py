@@ -5,55 +5,27 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
+from api_client import Client, client_of
 
-from node.config import Config
 from node.domain.area import read_command
 from node.domain.law.charter import check_rule
 from node.domain.law.decisions import Propose
-from node.runtime import Node
-from ui.app import Site
-from ui.client import PREFIX, read_api_file
 
 DEEP = json.loads("[" * 200 + "]" * 200)
 SOMEBODY = "did:key:z6MkhaXgBZDvotDkL5257faiztiGiC2QtKLGpbnnEGta2doK"
 
 
-class Garden:
-    """Speaks to the node of the Garden's founder with its token."""
-
-    def __init__(self, node: Node, http: aiohttp.ClientSession) -> None:
-        running = read_api_file(node.folder)
-        assert running is not None
-        self.node = node
-        self._base = f"http://127.0.0.1:{running[0]}{PREFIX}"
-        self._headers = {"Authorization": f"Bearer {running[1]}"}
-        self._http = http
-
-    async def ask(self, method: str, path: str, **body: Any) -> tuple[int, Any]:
-        url = self._base + path
-        async with self._http.request(method, url, headers=self._headers, json=body or None) as answer:
-            return answer.status, await answer.json()
-
-
 @pytest.fixture
-async def garden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Garden]:
+async def garden(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Client]:
     monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    node = Node(tmp_path / "node", Config(web_port=0, discovery=False))
-    await node.open()
-    site = Site(node)
-    await site.start()
-    async with aiohttp.ClientSession() as http:
-        client = Garden(node, http)
-        await client.ask("POST", "/identity", name="Ana")
-        await client.ask("POST", "/spaces", name="Garden", rules={"sponsors": 1})
+    async with client_of(tmp_path / "node") as client:
+        await client.call("POST", "/identity", name="Ana")
+        await client.call("POST", "/spaces", name="Garden", rules={"sponsors": 1})
         yield client
-    await site.stop()
-    await node.close()
 
 
-def changes(garden: Garden) -> int:
+def changes(garden: Client) -> int:
     """Return how many changes the Garden's log holds."""
     return next(iter(garden.node.road.spaces.values())).history.size
 
@@ -118,10 +90,10 @@ WRONG_EFFECTS: list[Any] = [
 
 
 @pytest.mark.parametrize("effects", WRONG_EFFECTS, ids=lambda effects: json.dumps(effects)[:40])
-async def test_nonsense_in_effects_is_refused_with_a_sentence_and_signs_nothing(effects: Any, garden: Garden) -> None:
+async def test_nonsense_in_effects_is_refused_with_a_sentence_and_signs_nothing(effects: Any, garden: Client) -> None:
     before = changes(garden)
 
-    status, answer = await garden.ask("POST", "/spaces/Garden/proposals", effects=effects)
+    status, answer = await garden.call("POST", "/spaces/Garden/proposals", effects=effects)
 
     assert (status, answer["kind"]) == (422, "Refused")
     assert 5 < len(answer["error"]) < 300
@@ -131,10 +103,10 @@ async def test_nonsense_in_effects_is_refused_with_a_sentence_and_signs_nothing(
 @pytest.mark.parametrize(
     "body", [{"days": 10**12}, {"days": "soon"}, {"days": 1.5}, {"text": 7}, {"text": "x" * 60_000}, {"colour": "red"}]
 )
-async def test_nonsense_beside_effects_is_refused(body: dict[str, Any], garden: Garden) -> None:
+async def test_nonsense_beside_effects_is_refused(body: dict[str, Any], garden: Client) -> None:
     before = changes(garden)
 
-    status, _ = await garden.ask("POST", "/spaces/Garden/proposals", effects=[["rule", "quorum", [1, 2]]], **body)
+    status, _ = await garden.call("POST", "/spaces/Garden/proposals", effects=[["rule", "quorum", [1, 2]]], **body)
 
     assert (status, changes(garden)) == (422, before)
 
@@ -163,16 +135,16 @@ async def test_nonsense_beside_effects_is_refused(body: dict[str, Any], garden: 
     ],
 )
 async def test_ids_and_people_that_are_none_are_refused(
-    method: str, path: str, body: dict[str, Any], garden: Garden
+    method: str, path: str, body: dict[str, Any], garden: Client
 ) -> None:
-    status, answer = await garden.ask(method, path, **body)
+    status, answer = await garden.call(method, path, **body)
 
     assert (status, answer["kind"]) == (422, "Refused")
 
 
-async def test_a_refusal_over_http_is_the_sentence_that_the_rule_says(garden: Garden) -> None:
+async def test_a_refusal_over_http_is_the_sentence_that_the_rule_says(garden: Client) -> None:
     answers = [
-        await garden.ask("POST", "/spaces/Garden/proposals", effects=[effect])
+        await garden.call("POST", "/spaces/Garden/proposals", effects=[effect])
         for effect in (["remove", "Ana"], ["rule", "vouchers", 21])
     ]
 
@@ -181,10 +153,12 @@ async def test_a_refusal_over_http_is_the_sentence_that_the_rule_says(garden: Ga
     ]  # fmt: skip
 
 
-async def test_a_proposal_is_told_in_words_by_the_start_of_its_id(garden: Garden) -> None:
-    _, made = await garden.ask("POST", "/spaces/Garden/proposals", effects=[["rule", "quorum", [1, 2]]], text="Why not")
-    _, shown = await garden.ask("GET", f"/spaces/Garden/proposals/{made['id'][:6].upper()}")
-    _, listed = await garden.ask("GET", "/spaces/Garden/proposals")
+async def test_a_proposal_is_told_in_words_by_the_start_of_its_id(garden: Client) -> None:
+    _, made = await garden.call(
+        "POST", "/spaces/Garden/proposals", effects=[["rule", "quorum", [1, 2]]], text="Why not"
+    )
+    _, shown = await garden.call("GET", f"/spaces/Garden/proposals/{made['id'][:6].upper()}")
+    _, listed = await garden.call("GET", "/spaces/Garden/proposals")
 
     assert (shown["id"], shown["name"], shown["text"]) == (made["id"], "Ana", "Why not")
     assert listed["proposals"][0]["words"] == ["The rule quorum: A decision needs ballots of half of the members."]

@@ -10,25 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 from other_members import Member
-from page_reader import Browser, post_ids, served
+from page_reader import Browser, Place, post_ids, served
 
 from node.domain.posts import WritePost
-from node.ingest.spaces import Space
 from node.ingest.writing import edit_command, retract_command
-from node.runtime import Node
 from ui import live
 from ui.live import Hub, Stream, feed_place, thread_place
-
-Place = tuple[Node, Space, Browser, str]
-
-
-@pytest.fixture
-async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node", undo_s=600.0) as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden")
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 async def events(answer: Any) -> AsyncIterator[tuple[str, dict[str, Any]]]:

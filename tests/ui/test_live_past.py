@@ -1,32 +1,18 @@
 """What is told of a brought past while one looks on: it goes where its date puts it, and nobody is called to it."""
 
 import json
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
-import pytest
 from other_members import Member
-from page_reader import Browser, post_ids, served
+from page_reader import Place, post_ids
 
 from identity.keys import to_did
 from node.domain.posts import ImportPost, WritePost
-from node.ingest.spaces import Space
 from node.runtime import Node
 from ui import live
 from ui.live import Hub, Stream, feed_place, space_place
 
-Place = tuple[Node, Space, Browser, str]
 YEAR_MS = 365 * 86_400_000
-
-
-@pytest.fixture
-async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node", undo_s=600.0) as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden")
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 def old(node: Node, number: int) -> ImportPost:

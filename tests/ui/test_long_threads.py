@@ -1,13 +1,11 @@
 """Long threads: pages that together are the whole, links that find a reply wherever it stands, by plain links alone."""
 
-from collections.abc import AsyncIterator, Generator
-from pathlib import Path
+from collections.abc import Generator
 from typing import Any
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from page_reader import Browser, post_ids, served
+from page_reader import Place, post_ids
 
 from crdt.change import Change
 from node.domain.posts import WritePost
@@ -17,17 +15,7 @@ from node.store.queries import Answer
 from ui.operations import perform
 from ui.pages.reading import LAST, PAGE_SIZE, reading_order, window_of
 
-Place = tuple[Node, Space, Browser, str]
 FIRST = b"first"
-
-
-@pytest.fixture
-async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node", undo_s=600.0) as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden")
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 async def long_thread(node: Node, space: Space, count: int) -> tuple[bytes, list[bytes]]:

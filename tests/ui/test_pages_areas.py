@@ -1,31 +1,15 @@
 """People, the page, the log, connections, search and settings: each filled, empty and refused, without scripts."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
 import pytest
 from loopback import clock_of
 from other_members import Member
-from page_reader import Browser, post_ids, served
+from page_reader import Place, post_ids
 
 from identity.keys import to_did
 from identity.phrase import read_phrase
 from node.domain.law.membership import AdmitMember, WithdrawTicket
 from node.domain.posts import ImportPost
 from node.ingest import writing
-from node.ingest.spaces import Space
-from node.runtime import Node
-
-Place = tuple[Node, Space, Browser, str]
-
-
-@pytest.fixture
-async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden")
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 async def test_people_are_listed_with_who_invited_them(garden: Place) -> None:

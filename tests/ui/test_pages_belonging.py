@@ -1,14 +1,12 @@
 """Profile, consents and welcome, read and filled in without scripts."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 from cables import meet
 from loopback import link_to
 from other_members import Member
-from page_reader import Browser, Form, Shown, served
+from page_reader import Browser, Form, Place, Shown, served
 
 from identity.keys import to_did
 from node.domain.consents import AskConsent, SetConsent
@@ -19,17 +17,6 @@ from node.ingest.spaces import Space
 from node.ingest.writing import edit_page
 from node.runtime import Node
 from ui.operations import perform
-
-Place = tuple[Node, Space, Browser, str]
-
-
-@pytest.fixture
-async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden")
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 def card(page: Shown, heading: str) -> str:

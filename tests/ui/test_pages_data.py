@@ -2,26 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from page_reader import Browser, Shown, served
+from page_reader import Browser, Place, Shown, served
 
 from node.domain.posts import WritePost
-from node.ingest.spaces import Space
-from node.runtime import Node
-
-Place = tuple[Node, Space, Browser, str]
-
-
-@pytest.fixture
-async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden")
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 async def done(browser: Browser, page: Shown) -> Shown:

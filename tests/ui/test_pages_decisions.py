@@ -7,37 +7,28 @@ import pytest
 from gardens import QUICK, decided
 from loopback import DAY_MS, clock_of
 from other_members import Member
-from page_reader import Browser, Shown, served
+from page_reader import Browser, Place, Shown, place
 
 from identity.keys import to_did
 from node.domain.law.charter import RULES
 from node.domain.law.decisions import CastBallot, Propose
 from node.ingest import deciding
-from node.ingest.spaces import Space
 from node.runtime import Node
 
-Place = tuple[Node, Space, Browser, str]
 SLOW = {"voting_days": 3}
-
-
-async def place(tmp_path: Path, rules: dict[str, object]) -> AsyncIterator[Place]:
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden", rules)
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 @pytest.fixture
 async def quick(tmp_path: Path) -> AsyncIterator[Place]:
     """The founder of a space in which votes last a day."""
-    async for one in place(tmp_path, QUICK):
+    async with place(tmp_path / "node", rules=QUICK) as one:
         yield one
 
 
 @pytest.fixture
 async def slow(tmp_path: Path) -> AsyncIterator[Place]:
     """The founder of a space in which votes last three days."""
-    async for one in place(tmp_path, SLOW):
+    async with place(tmp_path / "node", rules=SLOW) as one:
         yield one
 
 
@@ -93,7 +84,7 @@ async def test_a_decision_that_passed_shows_its_result_and_its_signed_changes(qu
 
 
 async def test_a_vote_waits_until_enough_members_support_it(tmp_path: Path) -> None:
-    async for node, space, browser, here in place(tmp_path, {**SLOW, "sponsors": 2}):
+    async with place(tmp_path / "node", rules={**SLOW, "sponsors": 2}) as (node, space, browser, here):
         bola = await Member.join(node, space, "Bola")
         mine = await propose(browser, here, "rule", "?rule=vouchers", rule_vouchers="5")
         theirs = await deciding_by(bola, node)

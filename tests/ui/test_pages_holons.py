@@ -6,22 +6,17 @@ from pathlib import Path
 import pytest
 from gardens import QUICK
 from other_members import Member
-from page_reader import Browser, post_ids, served
+from page_reader import Browser, Place, place, post_ids, served
 
 from node.domain.posts import WritePost
-from node.ingest.spaces import Space
-from node.runtime import Node
-
-Place = tuple[Node, Space, Browser, str]
 
 
 @pytest.fixture
 async def town(tmp_path: Path) -> AsyncIterator[Place]:
     """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Town", {**QUICK, "publish_log": True, "layer": "place", "competences": ["water"]})
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
+    rules = {**QUICK, "publish_log": True, "layer": "place", "competences": ["water"]}
+    async with place(tmp_path / "node", "Town", rules) as one:
+        yield one
 
 
 async def test_a_part_is_founded_from_the_page_and_stands_in_the_tree(town: Place) -> None:

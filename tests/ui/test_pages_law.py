@@ -8,29 +8,20 @@ import pytest
 from gardens import QUICK, decided
 from loopback import clock_of, link_to, until
 from other_members import Member
-from page_reader import Browser, served
+from page_reader import Browser, Place, place, served
 
-from identity.certificates import certify
-from identity.keys import SigningKey, to_did
-from identity.links import read_link
-from identity.tickets import prove
+from identity.keys import to_did
 from node.domain.law.charter import RULES
-from node.domain.law.membership import JoinSpace, LeaveSpace, SuspendMember
+from node.domain.law.membership import LeaveSpace, SuspendMember
 from node.domain.law.powers import POWERS
 from node.ingest import deciding
-from node.ingest.spaces import Space
-from node.runtime import Node
-
-Place = tuple[Node, Space, Browser, str]
 
 
 @pytest.fixture
 async def garden(tmp_path: Path) -> AsyncIterator[Place]:
     """The founder of a space in which votes last a day, a browser, and the space's address."""
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden", QUICK)
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
+    async with place(tmp_path / "node", rules=QUICK) as one:
+        yield one
 
 
 async def test_the_rules_are_shown_as_sentences_with_who_seals_and_how_they_came_about(garden: Place) -> None:
@@ -184,26 +175,13 @@ async def test_who_was_removed_still_has_a_page_that_says_so(garden: Place) -> N
 # -- knocks ------------------------------------------------------------------------------------------------------------
 
 
-async def knock(node: Node, space: Space, seed: int) -> bytes:
-    """Let somebody knock whom the node does not let in by itself; returns the knock's id."""
-    one = Member(node, space, SigningKey(bytes([seed]) * 32), SigningKey(bytes([seed + 100]) * 32))
-    invitation = read_link(await link_to(node, space))
-    certificate = certify(one.root, one.device.public, 0, node.clock_ms())
-    proof = prove(invitation, one.device.public, one.root.public)
-    command = JoinSpace(invitation.terms, invitation.signature, proof, one.root.public, certificate)
-    return (await one.say(command)).id
-
-
 async def test_a_knock_shows_who_vouched_and_how_many_are_missing_and_one_vouches(tmp_path: Path) -> None:
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Mill", {"admission": "vouch", "vouchers": 2})
-        here = f"/s/{space.id.hex()[:16]}"
+    async with place(tmp_path / "node", "Mill", {"admission": "vouch", "vouchers": 2}) as (node, space, browser, here):
         nobody = await browser.open(f"{here}/knocks")
-        first = await knock(node, space, 4)
+        _, first = await Member.knock(node, space, 4)
         alone = await browser.open(f"{here}/knocks")
         let_in = await browser.send(alone.form("/vouch"))
-        knocked = await knock(node, space, 5)
+        _, knocked = await Member.knock(node, space, 5)
 
         people = await browser.open(f"{here}/people")
         waiting = await browser.open(people.links["1 person waits to be let in"])
@@ -225,11 +203,8 @@ async def test_a_knock_shows_who_vouched_and_how_many_are_missing_and_one_vouche
 
 
 async def test_where_the_members_vote_on_newcomers_a_knock_leads_to_a_proposal(tmp_path: Path) -> None:
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Net", {"admission": "vote", "voting_days": 2})
-        here = f"/s/{space.id.hex()[:16]}"
-        await knock(node, space, 5)
+    async with place(tmp_path / "node", "Net", {"admission": "vote", "voting_days": 2}) as (node, space, browser, here):
+        await Member.knock(node, space, 5)
 
         waiting = await browser.open(f"{here}/knocks")
         asked = await browser.open(waiting.links["Propose to let them in"])

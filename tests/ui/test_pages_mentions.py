@@ -1,11 +1,7 @@
 """Mentions on pages: shown as long as whom they name consents, and plain words otherwise."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 from other_members import Member
-from page_reader import Browser, served
+from page_reader import Place
 
 from identity.keys import to_did
 from node.domain.consents import SetConsent
@@ -13,17 +9,6 @@ from node.ingest import writing
 from node.ingest.spaces import Space
 from node.runtime import Node
 from ui.markup import Mentioned, rendered
-
-Place = tuple[Node, Space, Browser, str]
-
-
-@pytest.fixture
-async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden")
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 async def say(node: Node, space: Space, text: str) -> bytes:

@@ -1,11 +1,10 @@
 """Writing, answering, editing, taking back and undoing, without scripts, against a real node."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from other_members import Member
-from page_reader import Browser, post_ids, served
+from page_reader import Browser, Place, post_ids, served
 
 from node.domain.area import read_command
 from node.domain.posts import WritePost
@@ -15,16 +14,6 @@ from node.store.blobs import add_blobs, make_blob
 from node.store.pending import due_pending
 
 EVIL = "<script>alert(1)</script><img src=x onerror=alert(2)>"
-Place = tuple[Node, Space, Browser, str]
-
-
-@pytest.fixture
-async def garden(tmp_path: Path) -> AsyncIterator[Place]:
-    """A member with a space, a browser, and the space's address."""
-    async with served(tmp_path / "node", undo_s=600.0) as (node, site), Browser(site) as browser:
-        await node.name_yourself("Inês")
-        space = await node.found("Garden")
-        yield node, space, browser, f"/s/{space.id.hex()[:16]}"
 
 
 async def sign_pending(node: Node, space: Space) -> None:

@@ -1,9 +1,5 @@
 """Two communities come to share a space as people do it: asked for by name, decided, each letting its own people in."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
 from gardens import QUICK, here, law, voted, welcome
 from loopback import Neighbourhood, until
 
@@ -11,15 +7,6 @@ from identity.keys import to_did
 from node.domain.law.membership import LeaveSpace
 from node.runtime import Node
 from ui.operations import Data, perform
-
-
-@pytest.fixture
-async def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Neighbourhood]:
-    """Start real nodes on loopback, and stop them afterwards."""
-    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
-    neighbourhood = Neighbourhood(tmp_path)
-    yield neighbourhood
-    await neighbourhood.close()
 
 
 def told(data: Data, node: Node) -> tuple[list[str], str | None, list[str]]:
