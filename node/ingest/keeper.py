@@ -133,8 +133,9 @@ class Keeper:
         Raises:
             BadSignature, Malformed: if they are not what their authors signed.
         """
-        if believed(self.spaces[space], papers, peer):
-            self.spaces[space].believed.add(peer)
+        by = believed(self.spaces[space], papers, peer)
+        if by is not None:
+            self.spaces[space].believed[peer] = by
 
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         """Take in a proof that a log is forked; tell whether it was news.

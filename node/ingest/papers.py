@@ -5,14 +5,14 @@ founding to the device that shows them; they are believed as far as they begin w
 open the door to sync, by which law itself comes; they are no law.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from crdt.change import Change, Header, decode_change, encode_body, encode_change, make
 from crdt.messages import MAX_PAPER_BYTES, MAX_PAPERS
 from identity.certificates import read_certificate
 from identity.errors import CommonsError
 from node.domain.area import wire_fields
-from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, FoundSpace, JoinSpace
+from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, JoinSpace
 from node.domain.law.view import View
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -70,36 +70,36 @@ def _let_in_by(view: View, device: bytes, author: bytes) -> bytes | None:
     return next((other.device for other in others if grant and other.number < grant.number), None)
 
 
-def believed(space: Space, papers: list[bytes], peer: bytes) -> bool:
-    """Tell whether a peer's papers lead to it from a device in standing here; who was removed shows none.
+def believed(space: Space, papers: list[bytes], peer: bytes) -> bytes | None:
+    """Return the device in standing here from which a peer's papers lead to it; None where they do not.
 
     Raises:
         Malformed, BadSignature: if they are not what their authors signed.
     """
     if peer in space.law.grants:
-        return False  # law has heard of it, and says
-    people = _Believed(space)
+        return None  # law has heard of it, and says
+    shown = _Shown(space)
     for paper in papers:
-        people.read(decode_change(paper))
-    person = people.trusted.get(peer)
-    if person is None:
-        return False
-    view = space.law.present()
-    gone = bool(space.law.grants_of(person)) and not view.is_member(person)
-    return not gone and person not in view.sealed.removed
+        shown.read(decode_change(paper))
+    trust = shown.trusted.get(peer)
+    return trust.by if trust is not None else None
 
 
-class _Believed:
-    """Whom papers show to belong, beginning with those whom law knows here."""
+class _Trust(NamedTuple):
+    """Whose a device is, and which device in standing here leads to it."""
+
+    person: bytes
+    by: bytes
+
+
+class _Shown:
+    """Whom papers show to belong, beginning with those whom law knows here; who has gone shows nobody."""
 
     def __init__(self, space: Space) -> None:
         self._space = space
-        self._view = space.law.present()
+        self._law = space.law
         self._joins: dict[bytes, tuple[bytes, bytes]] = {}
-        self.trusted: dict[bytes, bytes] = {}
-
-    def _person(self, device: bytes) -> bytes | None:
-        return self.trusted.get(device) or self._view.person_of(device)
+        self.trusted: dict[bytes, _Trust] = {}
 
     def read(self, change: Change) -> None:
         """Take in one change, in the order in which they were signed; what says nothing here is passed over."""
@@ -107,11 +107,8 @@ class _Believed:
         try:
             if isinstance(command, JoinSpace):
                 self._joins[change.id] = author, command.person
-            elif isinstance(command, AdmitMember) and self._person(author) and command.join in self._joins:
-                device, person = self._joins[command.join]
-                self.trusted[device] = person
-            elif isinstance(command, FoundSpace) and change.id == self._space.id:
-                self.trusted[author] = read_certificate(command.certificate).person
+            elif isinstance(command, AdmitMember) and command.join in self._joins:
+                self._trust(*self._joins[command.join], self._of_device(author))
             elif isinstance(command, CertifyDevice | EnterDevice):
                 self._certify(author, command)
         except CommonsError:
@@ -119,10 +116,27 @@ class _Believed:
 
     def _certify(self, author: bytes, command: CertifyDevice | EnterDevice) -> None:
         certificate = read_certificate(command.certificate)
-        person = certificate.person
-        if isinstance(command, EnterDevice):
-            known = certificate.device == author and (person in self.trusted.values() or self._view.is_member(person))
-        else:
-            known = self._person(author) == person
-        if known:
-            self.trusted[certificate.device] = person
+        person, device = certificate.person, certificate.device
+        enters = isinstance(command, EnterDevice)
+        trust = self._of_person(person) if enters else self._of_device(author)
+        if trust is not None and trust.person == person and (device == author or not enters):
+            self._trust(device, person, trust)
+
+    def _of_device(self, device: bytes) -> _Trust | None:
+        """Return why a device is trusted: of one that law has heard of, law says."""
+        if device not in self._law.grants:
+            return self.trusted.get(device)
+        person = self._law.person_of(device)
+        return _Trust(person, device) if person is not None else None
+
+    def _of_person(self, person: bytes) -> _Trust | None:
+        held = next(iter(self._law.devices_of(person)), None)
+        if held is not None:
+            return _Trust(person, held.device)
+        return next((trust for trust in self.trusted.values() if trust.person == person), None)
+
+    def _trust(self, device: bytes, person: bytes, because: _Trust | None) -> None:
+        view = self._law.present()
+        gone = person in view.sealed.removed or (self._law.grants_of(person) and not view.is_member(person))
+        if because is not None and not gone:
+            self.trusted[device] = _Trust(person, because.by)

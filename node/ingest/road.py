@@ -321,7 +321,9 @@ class Road:
     async def reload(self, space: Space) -> None:
         """Read a space anew from the store: what memory held may be ahead of it after a failure."""
         row = await self.database.read(lambda db: next(r for r in read_spaces(db, self.vault) if r.id == space.id))
-        self.spaces[space.id] = await self.load(row)
+        fresh = await self.load(row)
+        fresh.believed = space.believed
+        self.spaces[space.id] = fresh
 
     async def load(self, row: SpaceRow) -> Space:
         """Read one space's heads, secrets and law from the store."""

@@ -124,7 +124,10 @@ def adopt_wraps(secrets: Secrets, vault: Vault, change: LawChange) -> None:
 
 @dataclass(slots=True)
 class Space:
-    """One space as the running node holds it. `state` is member, waiting (knocked, not admitted) or left."""
+    """One space as the running node holds it. `state` is member, waiting (knocked, not admitted) or left.
+
+    `believed` holds devices that showed papers, each with the device in standing from which these lead to it.
+    """
 
     index: SpaceIndex
     name: str
@@ -136,7 +139,7 @@ class Space:
     dangling: set[bytes] = field(default_factory=set)
     recent: dict[bytes, Parent] = field(default_factory=dict)
     saved_pasts: int = 1
-    believed: set[bytes] = field(default_factory=set)
+    believed: dict[bytes, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)
@@ -160,7 +163,10 @@ class Space:
         """Tell whether a device belongs, as far as this node has heard."""
         if device in self.law.offered or self.law.person_of(device) is not None:
             return True
-        return device in self.believed and device not in self.law.grants  # once law has heard of it, law says
+        if device in self.law.grants:
+            return False  # once law has heard of it, law says
+        by = self.believed.get(device)
+        return by is not None and self.law.person_of(by) is not None
 
     def my_knock(self) -> bytes | None:
         """Return this node's knock while it waits to be let in."""

@@ -5,6 +5,7 @@ from cables import meet
 from loopback import Neighbourhood, link_to, same
 
 from crdt.batch import Batch
+from crdt.change import Header, encode_body, make
 from identity.certificates import certify
 from identity.errors import CommonsError
 from identity.keys import SigningKey
@@ -79,7 +80,7 @@ async def test_who_is_known_to_have_gone_shows_papers_in_vain(start_apart: Neigh
     await amina.road.receive(amina.road.spaces[space], Batch([gone], {}), chidi.road.device.public)
 
     view = amina.road.spaces[space]
-    view.believed.add(chidi.road.device.public)
+    view.believed[chidi.road.device.public] = amina.road.device.public
 
     assert not believed(view, papers, chidi.road.device.public)
     assert not view.in_standing(chidi.road.device.public)
@@ -100,3 +101,28 @@ async def test_a_new_device_that_lost_all_law_is_believed_by_its_persons_certifi
     assert not lost.is_open()
     assert believed(bola.road.spaces[space], papers, road.device.public)
     assert not believed(bola.road.spaces[space], papers, bytes(32))
+
+
+async def test_who_has_gone_opens_no_door_to_others(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    await amina.stop_network()
+    space = (await amina.found("Garden")).id
+    bola = await joined(start, "Bola", amina, space)
+    chidi = await joined(start, "Chidi", amina, space)
+    here, log = bola.road.spaces[space], bola.road.spaces[space].history.logs[bola.road.device.public]
+    header = Header(space, log.author, log.seq + 1, log.head, (), bola.clock_ms(), LeaveSpace.klass, b"", b"", 0)
+    left = make(header, encode_body(LeaveSpace.kind, []), bola.road.device, here.secret_for(LeaveSpace.klass))
+    dana = await joined(start, "Dana", bola, space)
+    papers = await own_papers(dana.road, dana.road.spaces[space])
+    device = dana.road.device.public
+
+    await chidi.keeper.check_papers(space, papers, device)
+    await chidi.road.reload(chidi.road.spaces[space])
+    before = chidi.road.spaces[space].in_standing(device)
+
+    await chidi.road.receive(chidi.road.spaces[space], Batch([left], {}), bola.road.device.public)
+
+    assert before
+    assert chidi.road.spaces[space].law.person_of(bola.road.device.public) is None
+    assert not chidi.road.spaces[space].in_standing(device)
+    assert not believed(chidi.road.spaces[space], papers, device)
