@@ -200,7 +200,7 @@ async def certify_elsewhere(road: Road, space: Space) -> None:
     """Add a device that was just added in one space to its person in all the others."""
     grants = [granted[0] for granted in space.law.grants.values() if granted[0].person == road.me]
     for other in [each for each in road.spaces.values() if each is not space and each.state == "member"]:
-        known = other.law.grants.keys() | other.law.offered
+        known = other.law.grants.keys() | other.law.offered.keys()
         for grant in grants:
             if grant.device not in known and road.device.public in other.law.grants:
                 await road.submit(other, CertifyDevice(b"", grant.certificate, _wraps(other, grant.device)))

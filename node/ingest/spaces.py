@@ -161,10 +161,11 @@ class Space:
 
     def in_standing(self, device: bytes) -> bool:
         """Tell whether a device belongs, as far as this node has heard."""
-        if device in self.law.offered or self.law.person_of(device) is not None:
+        view = self.law.present()
+        if device in self.law.grants:  # once law has heard of it, law says
+            return view.person_of(device) is not None
+        if view.is_awaited(device):
             return True
-        if device in self.law.grants:
-            return False  # once law has heard of it, law says
         by = self.believed.get(device)
         return by is not None and self.law.person_of(by) is not None
 

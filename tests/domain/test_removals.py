@@ -4,7 +4,7 @@ from authors import NOW_MS
 from council import DAY_MS, DEADLINE, HOUR_MS, LATER, Council, converged, members, person, refusal, removed, vouching
 
 from node.domain.law.decisions import Propose
-from node.domain.law.membership import AdmitMember, EnterDevice, VouchFor
+from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, RevokeDevice, VouchFor
 
 
 def test_a_member_goes_by_a_sealed_decision_only() -> None:
@@ -93,6 +93,33 @@ def test_a_device_that_was_entered_behind_a_removals_back_has_no_standing() -> N
     council.say("F stale", EnterDevice(stale.certificate), NOW_MS, deps=before)
 
     assert converged(council).law.person_of(stale.device) is None
+
+
+def test_a_device_that_has_still_to_enter_is_awaited_only_while_its_person_belongs() -> None:
+    council = Council()
+    again = type(council.member("F"))("F", 3)
+    council.say("F", CertifyDevice(b"", again.certificate, []), NOW_MS)
+    council.sync()
+    before = converged(council).law.present().is_awaited(again.device)
+
+    removed(council)
+
+    assert before
+    assert not converged(council).law.present().is_awaited(again.device)
+
+
+def test_a_device_that_has_entered_and_was_ended_is_awaited_no_more() -> None:
+    council = Council()
+    again = council.people["F again"] = type(council.member("F"))("F", 3)
+    certified = council.say("F", CertifyDevice(b"", again.certificate, []), NOW_MS)
+    council.say("F again", EnterDevice(again.certificate), NOW_MS, deps=[certified])
+    council.sync("F", "F again")
+
+    council.say("F", RevokeDevice(again.device, 1), LATER)
+
+    law = converged(council).law
+    assert law.grants[again.device]
+    assert (law.person_of(again.device), law.present().is_awaited(again.device)) == (None, False)
 
 
 def test_mutual_removals_in_a_partition_both_stand() -> None:

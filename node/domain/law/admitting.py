@@ -187,7 +187,7 @@ def certify_device(law: "Law", change: LawChange, view: View) -> Effect:
     require(certificate.person == me.person, "a device is added by its own person, to its own person")
     need_slot(law, certificate, view)
     if not change.command.join:
-        return lambda: law.offered.add(certificate.device)
+        return lambda: law.offered.setdefault(certificate.device, []).append(me)
     join = seen_join(law, change.command.join, view)
     require(join.terms.purpose == "device", "this ticket is for something else")
     require(join.terms.inviter == me.device, "only the device that issued a ticket admits by it")

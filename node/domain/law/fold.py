@@ -52,7 +52,7 @@ class Law:
     handings: list[Handing] = field(default_factory=list)
     forked: dict[bytes, int] = field(default_factory=dict)
     branches: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
-    offered: set[bytes] = field(default_factory=set)
+    offered: dict[bytes, list[Act]] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
     _persons: dict[bytes, list[Grant]] = field(default_factory=dict)
     _acts: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)

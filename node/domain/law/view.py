@@ -96,6 +96,11 @@ class View:
         grant = self.grant_of(device)
         return grant.person if grant else None
 
+    def is_awaited(self, device: bytes) -> bool:
+        """Tell whether a device was certified by another of its person's, who is a member, and has only to enter."""
+        offers = self.law.offered.get(device, ()) if device not in self.law.grants else ()
+        return any(self.counts(act) and self.is_member(act.person) for act in offers)
+
     def standing(self) -> Iterator[Grant]:
         """Return, of every device in standing, the grant it stands by."""
         for device in self.law.grants:
