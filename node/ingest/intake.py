@@ -21,6 +21,7 @@ from node.domain.law.membership import (
     EnterDevice,
     FoundSpace,
     HandKeys,
+    JoinSpace,
     LeaveSpace,
     RotateKeys,
 )
@@ -32,6 +33,7 @@ from node.store.plan import Plan
 from node.store.vault import Vault
 
 _new = tuple.__new__  # as in crdt.batch
+_BEGINNING = (FoundSpace, JoinSpace, EnterDevice)
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice, HandKeys, RotateKeys)
 
 
@@ -90,18 +92,16 @@ class Intake:
         if opened is None or opened.locked:
             opened = space.open(entry.change)
         log = space.history.logs.get(header.author) or self.new_logs.get(header.author)
-        if log is None:
-            log = self._begin_log(header.author)
-        if not log.standing:
-            log.standing = bool(space.law.in_standing(header.author, entry.past))
-        stood = log.standing
-        if header.klass <= BINDING:
-            self._judge_law(entry, opened, log)
-        if not stood and not log.standing and not self._knocks(space, entry):
+        stands = (log is not None and log.standing) or space.law.in_standing(header.author, entry.past) is not None
+        if not stands and not self._may_begin(entry, opened):
             return False
+        log = log or self._begin_log(header.author)
+        log.standing = stands
         if entry.change.body is None:
             self._keep_erased(entry, batch)
-        elif header.klass > BINDING:
+        elif header.klass <= BINDING:
+            self._judge_law(entry, opened, log)
+        else:
             self.gather(entry, opened)
         return True
 
@@ -112,9 +112,10 @@ class Intake:
         index.logs[author] = log.number
         return log
 
-    def _knocks(self, space: Space, entry: Accepted) -> bool:
-        """A stranger may do one thing: knock, with a ticket, before anything else."""
-        return entry.change.id in space.law.joins
+    def _may_begin(self, entry: Accepted, opened: Opened) -> bool:
+        """A stranger may do one thing: found, enter, or knock with a ticket, before anything else."""
+        law, command = self.space.law, opened.command
+        return isinstance(command, _BEGINNING) and law.counts(self.space.law_change(entry, command))
 
     def _judge_law(self, entry: Accepted, opened: Opened, log: Log) -> None:
         space = self.space
@@ -231,8 +232,10 @@ class Intake:
             self.number_secrets([(epoch, "unknown")])
 
     def _keep_erased(self, entry: Accepted, batch: Batch) -> None:
-        """A body may be missing only with the verified change that erased it."""
+        """A body of talk may be missing, with the verified change that erased it; law and what it counts stay."""
         space = self.space
+        if entry.change.header.klass <= BINDING:
+            raise Malformed("law came without its body, which nobody takes back")
         eraser = batch.erasers.get(entry.change.id)
         opened = space.open(eraser) if eraser and eraser.header.space == space.id else None
         command = opened.command if opened else None

@@ -215,13 +215,13 @@ class Road:
         batch = arrival.batch
         held = await self._held(space, batch.changes)
         verdict = judge(space.history, batch.changes, held, self._next_change, self._wanted.get(space.id, set()))
-        self._next_change += len(verdict.accepted)
         work = self.intake(space)
         work.opened = arrival.opened
         work.plan.settles = arrival.settles
         try:
             kept = work.take_all(verdict.accepted, batch)
             if kept:
+                self._next_change += len(verdict.accepted)
                 await fold(self.database, work)
                 work.finish(kept)
                 arrival.writing.set()

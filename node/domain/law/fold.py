@@ -190,6 +190,10 @@ class Law:
             self._mask |= 1 << self.pasts.place(change.number)
         return True
 
+    def counts(self, change: LawChange) -> bool:
+        """Tell whether a law change would have effect; nothing of it is remembered."""
+        return self._why_not(change, self.view_of(change)) is None
+
     def _judged(self, change: LawChange, view: View) -> Effect:
         """Return the effect of a law change under the rules in a past.
 
@@ -208,9 +212,11 @@ class Law:
     def would_refuse(self, device: bytes, now_ms: int, command: Any) -> str | None:
         """Return why a command of a device would be refused if it were signed now; None if it would have effect."""
         latest = max((time for _, _, time in self._acts.get(device, ())), default=0)
-        trial = LawChange(b"", 0, device, 2**31, max(now_ms, latest), EMPTY_PAST, command)
+        return self._why_not(LawChange(b"", 0, device, 2**31, max(now_ms, latest), EMPTY_PAST, command), self.present())
+
+    def _why_not(self, change: LawChange, view: View) -> str | None:
         try:
-            self._judged(trial, self.present())
+            self._judged(change, view)
         except CommonsError as error:
             return str(error)
         return None

@@ -1,0 +1,66 @@
+"""What a hostile sender brings that does not count leaves no trace: neither on the disk nor in what law remembers."""
+
+from dataclasses import replace
+
+import pytest
+from loopback import Neighbourhood, link_to
+from other_members import Member
+
+from crdt.batch import Batch, encode_batch
+from crdt.change import Change, Header, encode_body, make
+from identity.certificates import certify
+from identity.errors import Malformed
+from identity.keys import SigningKey
+from identity.links import read_link
+from identity.tickets import prove
+from node.domain.area import wire_fields
+from node.domain.law.membership import JoinSpace, WithdrawTicket
+from node.domain.posts import RetractPost
+from node.ingest.spaces import Space
+
+
+def next_of(space: Space, member: Member, command: WithdrawTicket | RetractPost, before: Change | None) -> Change:
+    """Sign a member's next change, which knows of nobody else's."""
+    log = space.history.logs[member.device.public]
+    seq, prev = (before.header.seq, before.id) if before is not None else (log.seq, log.head)
+    header = Header(space.id, log.author, seq + 1, prev, (), member.node.clock_ms(), command.klass, b"", b"", 0)
+    return make(header, encode_body(command.kind, wire_fields(command)), member.device, space.secret_for(command.klass))
+
+
+async def test_law_whose_body_was_left_out_is_taken_from_nobody(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    mallory = await Member.join(amina, garden, "Mallory")
+    law = next_of(garden, mallory, WithdrawTicket(bytes(32)), None)
+    eraser = next_of(garden, mallory, RetractPost(law.id, None, None, []), law)
+
+    with pytest.raises(Malformed):
+        await amina.road.receive(garden, Batch([law._replace(body=None)], {law.id: eraser}), mallory.device.public)
+    outcome = await amina.road.receive(amina.road.spaces[garden.id], Batch([law], {}), mallory.device.public)
+
+    assert [entry.change for entry in outcome.accepted] == [law]
+
+
+async def test_a_knock_that_law_refuses_is_forgotten_however_often_it_comes(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    device, root, other = SigningKey.generate(), SigningKey.generate(), SigningKey.generate()
+    invitation = read_link(await link_to(amina, garden))
+    proof = prove(invitation, device.public, root.public)
+    command = JoinSpace(invitation.terms, invitation.signature, proof, root.public, b"")
+    wrong = replace(command, certificate=certify(root, other.public, 0, amina.clock_ms()))
+    header = Header(garden.id, device.public, 1, b"", (), amina.clock_ms(), command.klass, b"", b"", 0)
+    knock = make(header, encode_body(command.kind, wire_fields(wrong)), device, garden.secrets.knock())
+    law, pasts = garden.law, garden.history.pasts
+
+    def remembered() -> list[int]:
+        return [len(law.refused), len(pasts.covers), len(law.branches), len(garden.index.logs), law.present().bits]
+
+    await amina.keeper.deliver_knock(garden.id, encode_batch([knock]), device.public)
+    once = remembered()
+    for _ in range(3):
+        await amina.keeper.deliver_knock(garden.id, encode_batch([knock]), device.public)
+
+    assert remembered() == once
+    assert device.public not in garden.index.logs
+    assert not law.branches
