@@ -283,6 +283,30 @@ def test_an_opening_by_a_member_holds_once_an_auditor_or_two_stewards_confirm_it
     assert not any(id_ in refused for id_ in confirmed)
 
 
+def test_a_vote_under_way_is_not_opened_anew_with_an_earlier_date() -> None:
+    council = Council()
+    effects = [["resume", person(council, "A")]]
+    proposal = council.say("D", Propose(effects, DEADLINE, HOUR_MS, b""), NOW_MS)
+    council.sync()
+    stale = set(council.views["E"])
+    opening = council.open(proposal)
+    council.vote(opening, A="yes", B="yes", C="yes")
+    council.sync()
+
+    again = council.open(proposal, "D", NOW_MS)
+    council.views["E"] = stale
+    unaware = council.open(proposal, "E", NOW_MS)
+    confirmed = council.say("B", CosignOpening(unaware), VOTED)
+    council.settle(opening)
+
+    assert "open already" in refusal(council, again)
+    assert "open already" in refusal(council, confirmed)
+    final = council.final(proposal)
+    assert final is not None
+    assert final.outcome is not None
+    assert dict(final.outcome.tally)["yes"] == 3
+
+
 def test_a_stale_opening_that_leaves_a_member_out_is_contested_and_seals_nothing_until_a_new_one() -> None:
     council = Council()
     stale = set(council.views["C"])

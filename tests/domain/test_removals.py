@@ -3,8 +3,9 @@
 from authors import NOW_MS
 from council import DAY_MS, DEADLINE, HOUR_MS, LATER, Council, converged, members, person, refusal, removed, vouching
 
-from node.domain.law.decisions import Propose
+from node.domain.law.decisions import CosignOpening, OpenVote, Propose
 from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, RevokeDevice, VouchFor
+from node.domain.law.view import electorate_root
 
 
 def test_a_member_goes_by_a_sealed_decision_only() -> None:
@@ -176,6 +177,26 @@ def test_who_was_removed_comes_back_by_a_decision() -> None:
     council.pass_it([["readmit", person(council, "F")]], LATER)
 
     assert members(council) == "ABCDEF"
+
+
+def test_a_removed_stewards_stale_word_confirms_no_opening() -> None:
+    council = Council()
+    stewards = [["role", person(council, name), "steward", "", LATER + 100 * DAY_MS] for name in "EF"]
+    council.pass_it(stewards, NOW_MS - 40 * DAY_MS)
+    proposal = council.say("D", Propose([["resume", person(council, "D")]], LATER, HOUR_MS, b""), NOW_MS)
+    voters = council.seen_by("D").law.present().electorate()
+    opening = council.say("D", OpenVote(proposal, electorate_root(voters)), NOW_MS)
+    council.sync("D", "F")
+    removed(council)
+    stale = council.say("F", CosignOpening(opening), NOW_MS + 2 * HOUR_MS)
+    council.sync("F", *council.names)
+    council.say("E", CosignOpening(opening), LATER)
+    council.sync()
+
+    closing = council.close(opening, "A", time=LATER + DAY_MS)[0]
+
+    assert refusal(council, stale) == ""
+    assert "does not hold" in refusal(council, closing)
 
 
 def test_an_auditor_is_removed_only_together_with_a_hand_over() -> None:

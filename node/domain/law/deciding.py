@@ -84,6 +84,7 @@ def open_vote(law: "Law", change: LawChange, view: View) -> Effect:
     enough = view.at_most_all(view.sealed.charter["sponsors"])  # or a founder alone could change nothing
     require(len(behind) >= enough, "not enough members support this proposal yet")
     require(change.time <= proposal.change.command.deadline, "this vote's time is over")
+    opened_once(law, proposal, view)
     voters = view.electorate()
     require(change.command.electorate == electorate_root(voters), "this opening names other voters than its past shows")
     trusted = me.person in view.sealed.auditors
@@ -100,6 +101,7 @@ def cosign(law: "Law", change: LawChange, view: View) -> Effect:
     me = member(view, change)
     opening = seen_opening(law, change.command.opening, view)
     require(may_confirm(view, me.person, change.time), "only auditors and stewards confirm this")
+    opened_once(law, law.proposals[opening.change.command.proposal], view, opening)
     role = AUDITOR if me.person in view.sealed.auditors else STEWARD
     return lambda: opening.cosigners.append((me, role))
 
@@ -120,9 +122,10 @@ def opening_holds(opening: Opening, view: View) -> bool:
     """Tell whether an opening stands in a past: confirmed, and contested by nobody it left out."""
     if not view.includes(opening.change.number) or any(view.counts(act) for act in opening.contests):
         return False
-    counted = [(act.person, role) for act, role in opening.cosigners if view.includes(act.number)]
+    counted = [(act.person, role) for act, role in opening.cosigners if view.counts(act)]
     stewards = {person for person, role in counted if role == STEWARD} - {opening.opener.person}
-    return opening.trusted or any(role == AUDITOR for _, role in counted) or len(stewards) >= STEWARDS_NEEDED
+    trusted = opening.trusted and view.counts(opening.opener)
+    return trusted or any(role == AUDITOR for _, role in counted) or len(stewards) >= STEWARDS_NEEDED
 
 
 def present_opening(law: "Law", proposal: Proposal, view: View) -> Opening | None:
@@ -130,6 +133,15 @@ def present_opening(law: "Law", proposal: Proposal, view: View) -> Opening | Non
     openings = (law.openings[id_] for id_ in proposal.openings)
     holding = [opening for opening in openings if opening_holds(opening, view)]
     return min(holding, key=lambda opening: (opening.change.time, opening.change.id), default=None)
+
+
+def opened_once(law: "Law", proposal: Proposal, view: View, opening: Opening | None = None) -> None:
+    """A vote is opened once: another opening, with an earlier date, would void the ballots that were cast.
+
+    Raises:
+        Refused: if another opening than this holds.
+    """
+    require(present_opening(law, proposal, view) in (None, opening), "this vote is open already")
 
 
 def cast_ballot(law: "Law", change: LawChange, view: View) -> Effect:
