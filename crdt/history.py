@@ -78,7 +78,6 @@ class Verdict:
     known: int = 0
     gaps: list[Gap] = field(default_factory=list)
     forks: list[Change] = field(default_factory=list)
-    strangers: list[Change] = field(default_factory=list)
 
 
 class Pasts:

@@ -50,7 +50,6 @@ logger = logging.getLogger(__name__)
 NAME_SETTING = "my name"
 PORT_SETTING = "p2p port"
 RETRY_MS = 30_000
-_STEP_S = 5.0
 
 
 def now_ms() -> int:

@@ -6,7 +6,7 @@ from identity.keys import to_did
 from identity.tickets import MAX_USES, Offer
 from node.domain.area import require
 from node.domain.law.charter import TEMPLATES
-from node.domain.law.holons import Branch, binds, outline, shared
+from node.domain.law.holons import Branch, binds, outline
 from node.domain.law.view import STEWARD
 from node.ingest import belonging, continuing, deciding, holons, writing
 from node.ingest.spaces import Space
@@ -56,7 +56,7 @@ def in_both(node: Node, space: Space, above: bytes | None) -> int | None:
     parent = node.road.spaces.get(above) if above is not None else None
     if parent is None or parent.state != "member":
         return None
-    return shared(space.law.members().keys(), parent.law.members().keys())
+    return len(space.law.members().keys() & parent.law.members().keys())
 
 
 @operation("POST", "/spaces/{space}/parts", SPACE, Param("name", "body", "the name of the new part"),

@@ -8,14 +8,15 @@ from crdt.chunk import decode_header
 from crdt.document import Document
 from identity.errors import Refused
 from node.domain.area import Fact, require
-from node.domain.consents import MENTION, holds
+from node.domain.consents import MENTION
 from node.domain.documents import EditDocument, blank, fold_edits, page_id
 from node.domain.mentions import with_mentions
 from node.domain.posts import EditPost, RetractPost, Version, WritePost, allow_text, versions
+from node.ingest.consents import may_mention, said_to
 from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.store import log as store_log
-from node.store import people, queries, readmodel
+from node.store import queries, readmodel
 from node.store.queries import PostLine
 
 
@@ -54,9 +55,9 @@ async def naming(road: Road, space: Space, text: str) -> str:
     if "@" not in text:
         return text
     members = space.law.members()
-    said = await road.database.read(lambda db: people.consents_to(db, space.index.no, MENTION))
+    said = await said_to(road, space, MENTION)
     named = await road.database.read(lambda db: queries.names(db, space.index.no))
-    may = {person for person in members if person == road.me or holds(said.get(person, {}), MENTION, road.me)}
+    may = {person for person in members if may_mention(said, person, road.me)}
     return with_mentions(text, {person: name for person, name in named.items() if person in members}, may)
 
 

@@ -6,7 +6,7 @@ connection.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -223,21 +223,6 @@ def _read_rows(connection: sqlite3.Connection, numbers: Sequence[int]) -> list[t
         marks = ",".join("?" * len(part))
         rows += connection.execute(f"{_SELECT} WHERE number IN ({marks}) ORDER BY number", part).fetchall()
     return rows
-
-
-def scan_changes(connection: sqlite3.Connection, index: SpaceIndex, size: int = 500) -> Iterator[list[Stored]]:
-    """Yield every change of a space in causal order, in portions."""
-    last = 0
-    while True:
-        rows = connection.execute(
-            "SELECT number FROM change WHERE number > ? AND log IN (SELECT no FROM log WHERE space = ?) "
-            "ORDER BY number LIMIT ?",
-            (last, index.no, size),
-        ).fetchall()
-        if not rows:
-            return
-        last = rows[-1][0]
-        yield read_changes(connection, index, [row[0] for row in rows])
 
 
 def _ids_of_parents(

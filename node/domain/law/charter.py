@@ -227,7 +227,6 @@ _RULES = (
 )
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}
 FOUNDING_ONLY = frozenset({"continues"})  # where a space comes from, no decision changes
-GRAVE = frozenset(RULES)  # every rule: changing one needs the grave threshold
 
 TEMPLATES: Mapping[str, Mapping[str, Value]] = {
     "circle": {"admission": INVITE, "quorum": [1, 2], "voting_days": 1, "grace_hours": 6, "suspenders": 1},

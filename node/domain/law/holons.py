@@ -1,11 +1,11 @@
-"""Spaces within spaces: a part names the spaces it is part of; from that follow the tree, its parts and ancestors.
+"""Spaces within spaces: a part names the spaces it is part of; from that follow the tree and its parts.
 
 What a space says of its parents is a claim of its own charter, and every node knows the charters of its own spaces
 only. So a tree is what one node sees. A space may have several parents, and charters may even name each other in a
 ring: everything here ends in any case.
 """
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from node.domain.law.charter import Charter
@@ -65,22 +65,13 @@ def parts_of(space: bytes, parents: Parents) -> set[bytes]:
     for part, named in parents.items():
         for parent in named:
             children.setdefault(parent, []).append(part)
-    return _reached(space, children)
-
-
-def ancestors_of(space: bytes, parents: Parents) -> set[bytes]:
-    """Return everything that a space is part of, directly or through others; never the space itself."""
-    return _reached(space, parents)
-
-
-def _reached(start: bytes, ways: Mapping[bytes, Iterable[bytes]]) -> set[bytes]:
     found: set[bytes] = set()
-    left = [start]
+    left = [space]
     while left:
-        fresh = set(ways.get(left.pop(), ())) - found
+        fresh = set(children.get(left.pop(), ())) - found
         found |= fresh
         left += fresh
-    return found - {start}
+    return found - {space}
 
 
 def continued(space: bytes, origins: Mapping[bytes, bytes]) -> list[bytes]:
@@ -91,11 +82,6 @@ def continued(space: bytes, origins: Mapping[bytes, bytes]) -> list[bytes]:
         found.append(before)
         before = origins.get(before)
     return found
-
-
-def shared(here: Set[bytes], there: Set[bytes]) -> int:
-    """Return how many people are in both of two spaces: the same people, as far as keys tell."""
-    return len(here & there)
 
 
 def binds(charter: Charter) -> list[str]:

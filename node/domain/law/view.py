@@ -60,10 +60,6 @@ class View:
         """Return the bits up to which a removed person's law counts; None if nobody removed them."""
         return self.sealed.removed.get(person)
 
-    def is_revoked(self, device: bytes) -> bool:
-        """Tell whether a device's person ended it."""
-        return self._revoked(device) is not None
-
     def _revoked(self, device: bytes) -> int | None:
         """Return the bits up to which a revoked device counts; None while it is not revoked."""
         cut = None
