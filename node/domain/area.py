@@ -62,7 +62,7 @@ class Kind:
     types: tuple[tuple[type, ...], ...]
 
 
-C = TypeVar("C")
+T = TypeVar("T")
 _KINDS: dict[str, Kind] = {}
 
 
@@ -108,6 +108,17 @@ def require(holds: object, words: str) -> None:
     """
     if not holds:
         raise Refused(words)
+
+
+def need(found: T | None, words: str) -> T:
+    """Return what was looked for, or refuse a command in the member's words if it is not there.
+
+    Raises:
+        Refused: with these words.
+    """
+    if found is None:
+        raise Refused(words)
+    return found
 
 
 def well_formed(holds: object, words: str) -> None:

@@ -12,7 +12,7 @@ from identity.keys import SigningKey
 from identity.links import issue, read_link
 from identity.sealed import name_of, new_secret, seal_to_many
 from identity.tickets import Offer, Terms, Ticket, check_expiry, prove
-from node.domain.area import require, wire_fields
+from node.domain.area import need, require, wire_fields
 from node.domain.law.charter import INVITE, Charter, check_rule
 from node.domain.law.fold import MAX_KNOCKS, Join
 from node.domain.law.membership import (
@@ -160,10 +160,8 @@ def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:
     device = join.change.author
     if join.terms.purpose == "member":
         return AdmitMember(join.change.id, seal_to_device(as_newcomers_get(space), device))
-    require(me.root is not None, "Only a device that holds your recovery key adds others.")
-    assert me.root is not None  # noqa: S101 - require said so
-    slot = free_slot(road, me.person)
-    certificate = certify(me.root, device, slot, road.now_ms())
+    root = need(me.root, "Only a device that holds your recovery key adds others.")
+    certificate = certify(root, device, free_slot(road, me.person), road.now_ms())
     return CertifyDevice(join.change.id, certificate, _wraps(space, device, _others(road, space)))
 
 
@@ -176,9 +174,7 @@ def free_slot(road: Road, person: bytes) -> int:
     everywhere = (grants[0] for space in road.spaces.values() for grants in space.law.grants.values())
     taken = {grant.slot for grant in everywhere if grant.person == person}
     free = next((slot for slot in range(SLOTS) if slot not in taken), None)
-    if free is None:
-        raise Refused(f"A person has at most {SLOTS} devices.")
-    return free
+    return need(free, f"A person has at most {SLOTS} devices.")
 
 
 def seal_to_device(secrets: Secrets, device: bytes) -> list[Any]:

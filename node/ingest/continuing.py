@@ -11,7 +11,7 @@ from typing import Any
 
 from crdt.change import Change
 from identity.errors import Refused
-from node.domain.area import require
+from node.domain.area import need, require
 from node.domain.posts import SOURCE_BYTES, ImportPost, unpack_media
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -49,10 +49,7 @@ def origin(road: Road, space: Space) -> Space:
     """
     said = space.law.present().sealed.charter["continues"]
     require(said, "This space continues no other.")
-    old = road.spaces.get(said[0])
-    if old is None:
-        raise Refused("The space that this one continues is not on this device.")
-    return old
+    return need(road.spaces.get(said[0]), "The space that this one continues is not on this device.")
 
 
 async def carry_over(road: Road, space: Space) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 
 from crdt.change import Change
 from identity.errors import Malformed, Refused
-from node.domain.area import require
+from node.domain.area import need, require
 from node.domain.law.ballots import countable, root_of
 from node.domain.law.charter import DAY_MS, HOUR_MS
 from node.domain.law.deciding import older_candidate, opening_holds, present_opening
@@ -69,9 +69,8 @@ async def sponsor(road: Road, space: Space, proposal: bytes) -> Change:
 
 async def vote(road: Road, space: Space, proposal: bytes, choice: str) -> Change:
     """Cast this person's ballot; the last one counts."""
-    opening = present_opening(space.law, known_proposal(space, proposal), space.law.present())
-    if opening is None:
-        raise Refused("This vote is not open.")
+    law = space.law
+    opening = need(present_opening(law, known_proposal(space, proposal), law.present()), "This vote is not open.")
     return await submit(road, space, CastBallot(opening.change.id, choice))
 
 
@@ -101,10 +100,7 @@ def known_proposal(space: Space, id_: bytes) -> Proposal:
     Raises:
         Refused: if there is none of that id.
     """
-    found = space.law.proposals.get(id_)
-    if found is None:
-        raise Refused("There is no such proposal here.")
-    return found
+    return need(space.law.proposals.get(id_), "There is no such proposal here.")
 
 
 # -- duties ----------------------------------------------------------------------------------------------------------

@@ -6,8 +6,7 @@ from typing import Any
 from crdt.change import BINDING
 from crdt.chunk import decode_header
 from crdt.document import Document
-from identity.errors import Refused
-from node.domain.area import Fact, require
+from node.domain.area import Fact, need, require
 from node.domain.consents import MENTION
 from node.domain.documents import EditDocument, blank, fold_edits, page_id
 from node.domain.mentions import with_mentions
@@ -79,10 +78,7 @@ async def need_post(road: Road, post: bytes) -> PostLine:
     Raises:
         Refused: if it is not here.
     """
-    line = await road.database.read(lambda db: queries.post(db, post))
-    if line is None:
-        raise Refused("This post is not on this device.")
-    return line
+    return need(await road.database.read(lambda db: queries.post(db, post)), "This post is not on this device.")
 
 
 async def facts_about(road: Road, space: Space, subject: bytes) -> list[Fact]:

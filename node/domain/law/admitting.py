@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from identity.certificates import SLOTS, Certificate, read_certificate
 from identity.tickets import check_proof, read_terms
-from node.domain.area import require
+from node.domain.area import need, require
 from node.domain.law.charter import DAY_MS, INVITE, OPEN, VOUCH
 from node.domain.law.membership import (
     AdmitMember,
@@ -44,9 +44,11 @@ def member(view: View, change: LawChange) -> Act:
     Raises:
         Refused: if they are not.
     """
-    person = view.person_of(change.author)
-    require(person is not None, "only members do this")
-    assert person is not None  # noqa: S101 - require said so
+    return act_of(change, need(view.person_of(change.author), "only members do this"))
+
+
+def act_of(change: LawChange, person: bytes) -> Act:
+    """Return what a person does by a change."""
     return Act(change.author, person, change.number, change.seq, change.time)
 
 
@@ -209,7 +211,7 @@ def enter_device(law: "Law", change: LawChange, view: View) -> Effect:
     require(certificate.device == change.author, "this certificate names another device")
     require(view.is_member(certificate.person), "this device's person is not a member")
     need_slot(law, certificate, view)
-    me = Act(change.author, certificate.person, change.number, change.seq, change.time)
+    me = act_of(change, certificate.person)
     return lambda: law.grant(granted(change, change.command.certificate, (me,), 1))
 
 
@@ -267,9 +269,7 @@ def seen_join(law: "Law", id_: bytes, view: View) -> Join:
     Raises:
         Refused: if there is none.
     """
-    join = law.joins.get(id_)
-    require(join is not None, "this names a knock that is not there")
-    assert join is not None  # noqa: S101 - require said so
+    join = need(law.joins.get(id_), "this names a knock that is not there")
     require(view.includes(join.change.number), "this names a knock it has not seen")
     return join
 

@@ -6,10 +6,10 @@ than half of the auditors seal, two complete seals that contradict each other ne
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from node.domain.area import require
-from node.domain.law.admitting import Effect, LawRule, member
+from node.domain.area import need, require
+from node.domain.law.admitting import Effect, LawRule, act_of, member
 from node.domain.law.ballots import countable, outcome_of, root_of
 from node.domain.law.charter import DAY_MS, HOUR_MS
 from node.domain.law.decisions import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # the fold that these rules belong to
     from node.domain.law.fold import Law
 
 STEWARDS_NEEDED = 2
+S = TypeVar("S", Proposal, Opening, Seal)
 
 
 def propose(law: "Law", change: LawChange, view: View) -> Effect:
@@ -231,15 +232,9 @@ def older_candidate(law: "Law", proposal: Proposal, view: View) -> Seal | None:
 
 def support_seal(law: "Law", change: LawChange, view: View) -> Effect:
     """An auditor supports another's seal."""
-    seal = law.seals.get(change.command.seal)
-    require(seal is not None and view.includes(seal.change.number), "this supports a seal that is not there")
-    assert seal is not None  # noqa: S101 - require said so
+    seal = _seen(law.seals.get(change.command.seal), view, "this supports a seal that is not there")
     _is_over(law.proposals[seal.proposal], change)
-    auditors = law.view_of(seal.change).sealed.auditors
-    person = next((person for person, device in auditors.items() if device == change.author), None)
-    require(person is not None, "only the auditors' own devices seal")
-    assert person is not None  # noqa: S101 - likewise
-    me = Act(change.author, person, change.number, change.seq, change.time)
+    me = _auditor(law.view_of(seal.change), change)
     _may_support(law, seal, me, view)
     return lambda: _support(law, seal, me)
 
@@ -282,9 +277,7 @@ def _auditor(view: View, change: LawChange) -> Act:
         Refused: if it is another device, or no auditor.
     """
     person = next((person for person, device in view.sealed.auditors.items() if device == change.author), None)
-    require(person is not None, "only the auditors' own devices close and seal")
-    assert person is not None  # noqa: S101 - require said so
-    return Act(change.author, person, change.number, change.seq, change.time)
+    return act_of(change, need(person, "only the auditors' own devices close and seal"))
 
 
 def _is_over(proposal: Proposal, change: LawChange) -> None:
@@ -298,10 +291,7 @@ def seen_proposal(law: "Law", id_: bytes, view: View) -> Proposal:
     Raises:
         Refused: if there is none.
     """
-    proposal = law.proposals.get(id_)
-    require(proposal is not None and view.includes(proposal.change.number), "this names a proposal that is not there")
-    assert proposal is not None  # noqa: S101 - require said so
-    return proposal
+    return _seen(law.proposals.get(id_), view, "this names a proposal that is not there")
 
 
 def seen_opening(law: "Law", id_: bytes, view: View) -> Opening:
@@ -310,10 +300,12 @@ def seen_opening(law: "Law", id_: bytes, view: View) -> Opening:
     Raises:
         Refused: if there is none.
     """
-    opening = law.openings.get(id_)
-    require(opening is not None and view.includes(opening.change.number), "this names a vote that is not open")
-    assert opening is not None  # noqa: S101 - require said so
-    return opening
+    return _seen(law.openings.get(id_), view, "this names a vote that is not open")
+
+
+def _seen(found: S | None, view: View, words: str) -> S:
+    seen = found if found is not None and view.includes(found.change.number) else None
+    return need(seen, words)
 
 
 RULES: Mapping[type[Any], LawRule] = {
