@@ -82,11 +82,6 @@ def seal_to(plain: bytes, reader: bytes) -> bytes:
         raise Malformed("this is not a usable Ed25519 public key") from error
 
 
-def seal_to_many(plain: bytes, readers: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Seal the same bytes to several readers; pairs of (reader, sealed), in the order given."""
-    return [(reader, seal_to(plain, reader)) for reader in readers]
-
-
 def seal_with(plain: bytes, secret: bytes) -> bytes:
     """Seal bytes that are no change's body for everyone who holds a secret."""
     return seal_body(plain, secret, b"", 0, _BESIDE_CONTEXT)

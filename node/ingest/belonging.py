@@ -6,11 +6,11 @@ from typing import Any
 
 from crdt.batch import Batch
 from crdt.change import Change, Header, encode_body, make
-from identity.certificates import SLOTS, certify, read_certificate
+from identity.certificates import SLOTS, certify
 from identity.errors import Refused
 from identity.keys import SigningKey
 from identity.links import issue, read_link
-from identity.sealed import name_of, new_secret, seal_to_many
+from identity.sealed import new_secret
 from identity.tickets import Offer, Terms, Ticket, check_expiry, prove
 from node.domain.area import need, require, wire_fields
 from node.domain.law.charter import INVITE, Charter, check_rule
@@ -26,7 +26,7 @@ from node.domain.law.membership import (
 )
 from node.domain.law.view import STEWARD
 from node.ingest import holons
-from node.ingest.keys import as_newcomers_get, begin_keys
+from node.ingest.keys import begin_keys
 from node.ingest.road import Road
 from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store.spaces import SpaceRow, TicketRow, add_ticket
@@ -66,8 +66,7 @@ async def found_space(road: Road, me: Self, name: str, rules: Mapping[str, Any] 
         check_rule(rule, value)
     said = Charter(rules or {}).said()
     secrets = Secrets(new_secret(), [new_secret()], [new_secret()])
-    wraps = [list(wrap) for wrap in seal_to_many(secrets.wrapped(), [road.device.public])]
-    command = FoundSpace(LAW_VERSION, me.certificate, said, wraps)
+    command = FoundSpace(LAW_VERSION, me.certificate, said, secrets.sealed_to([road.device.public]))
     header = Header(b"", road.device.public, 1, b"", (), road.now_ms(), command.klass, b"", b"", 0)
     change = make(header, encode_body(command.kind, wire_fields(command)), road.device, secrets.law[0])
     space = await road.begin(SpaceRow(0, change.id, secrets.discovery, name, "member", road.now_ms()), secrets)
@@ -159,10 +158,12 @@ def _is_mine_to_answer(road: Road, space: Space, join: Join) -> bool:
 def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:
     device = join.change.author
     if join.terms.purpose == "member":
-        return AdmitMember(join.change.id, seal_to_device(as_newcomers_get(space), device))
+        wraps = space.for_newcomers().sealed_to([device])
+        require(wraps, "This device's key takes no keys of a space.")
+        return AdmitMember(join.change.id, wraps)
     root = need(me.root, "Only a device that holds your recovery key adds others.")
     certificate = certify(root, device, free_slot(road, me.person), road.now_ms())
-    return CertifyDevice(join.change.id, certificate, _wraps(space, device, _others(road, space)))
+    return CertifyDevice(join.change.id, certificate, space.secrets.sealed_to([device], _others(road, space)))
 
 
 def free_slot(road: Road, person: bytes) -> int:
@@ -175,15 +176,6 @@ def free_slot(road: Road, person: bytes) -> int:
     taken = {grant.slot for grant in everywhere if grant.person == person}
     free = next((slot for slot in range(SLOTS) if slot not in taken), None)
     return need(free, f"A person has at most {SLOTS} devices.")
-
-
-def seal_to_device(secrets: Secrets, device: bytes) -> list[Any]:
-    """Seal secrets to one device, as law carries them."""
-    return [list(wrap) for wrap in seal_to_many(secrets.wrapped(), [device])]
-
-
-def _wraps(space: Space, device: bytes, others: Sequence[Elsewhere] = ()) -> list[Any]:
-    return [list(wrap) for wrap in seal_to_many(space.secrets.wrapped(others), [device])]
 
 
 def _others(road: Road, but: Space) -> list[Elsewhere]:
@@ -199,7 +191,7 @@ async def certify_elsewhere(road: Road, space: Space) -> None:
         known = other.law.grants.keys() | other.law.offered.keys()
         for grant in grants:
             if grant.device not in known and road.device.public in other.law.grants:
-                await road.submit(other, CertifyDevice(b"", grant.certificate, _wraps(other, grant.device)))
+                await road.submit(other, CertifyDevice(b"", grant.certificate, other.secrets.sealed_to([grant.device])))
 
 
 async def enter(road: Road, me: Self, space: Space) -> None:
@@ -220,16 +212,3 @@ async def follow(road: Road, elsewhere: Sequence[Elsewhere]) -> list[Space]:
 def uses_left(space: Space, terms: Terms) -> int:
     """Return how many may still come in by a ticket."""
     return 0 if space.law.is_withdrawn(terms) else max(0, terms.uses - space.law.uses_of(terms))
-
-
-__all__ = [
-    "Self",
-    "answer_knocks",
-    "found_space",
-    "invite",
-    "knock",
-    "name_of",
-    "read_certificate",
-    "uses_left",
-    "withdraw",
-]

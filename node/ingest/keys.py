@@ -1,12 +1,8 @@
 """A space's secrets: begun anew when somebody who held them has gone, and handed to devices that lack them."""
 
-from collections.abc import Sequence
-from typing import Any
-
 import msgpack
 
-from identity.errors import Malformed
-from identity.sealed import new_secret, seal_to, seal_with
+from identity.sealed import new_secret, seal_with
 from node.domain.law.keys import lacking, must_rotate
 from node.domain.law.membership import MAX_BEFORE_BYTES, HandKeys, RotateKeys
 from node.domain.law.powers import may_confirm
@@ -39,19 +35,11 @@ async def begin_keys(road: Road, space: Space) -> None:
     view = space.law.present()
     devices = sorted(grant.device for grant in view.standing())
     fresh = Secrets(space.secrets.discovery, [new_secret()], [new_secret()])
-    before = _before(as_newcomers_get(space), fresh.law[0])
+    before = _before(space.for_newcomers(), fresh.law[0])
     first, *rest = [devices[start : start + PART] for start in range(0, len(devices), PART)]
-    await road.submit(space, RotateKeys(_wraps(fresh, first), before))
+    await road.submit(space, RotateKeys(fresh.sealed_to(first), before))
     for part in rest:
-        await road.submit(space, HandKeys(_wraps(road.spaces[space.id].secrets, part)))
-
-
-def as_newcomers_get(space: Space) -> Secrets:
-    """Return the secrets that a newcomer gets: all law, and what was said before they came if the rules say so."""
-    secrets = space.secrets
-    if space.law.present().sealed.charter["newcomers_read_past"]:
-        return secrets
-    return Secrets(secrets.discovery, list(secrets.law))
+        await road.submit(space, HandKeys(road.spaces[space.id].secrets.sealed_to(part)))
 
 
 async def hand_keys(road: Road, space: Space) -> int:
@@ -61,11 +49,12 @@ async def hand_keys(road: Road, space: Space) -> int:
     if view.person_of(road.device.public) is None or "talk" not in space.secrets.present:
         return 0
     grants = [grant for device in lacking(view) if (grant := view.grant_of(device)) is not None]
-    mine = [grant.device for grant in grants if is_officer(road, space) or grant.inviter == road.me]
-    devices = sorted(set(mine) - {road.device.public})[:PART]
-    if devices:
-        await road.submit(space, HandKeys(_wraps(space.presently(), devices)))
-    return len(devices)
+    officer = is_officer(road, space)
+    mine = {grant.device for grant in grants if officer or grant.inviter == road.me} - {road.device.public}
+    wraps = space.presently().sealed_to(sorted(mine)[:PART]) if mine else []
+    if wraps:  # none where these devices' keys take no seal: they would lack them again at once
+        await road.submit(space, HandKeys(wraps))
+    return len(wraps)
 
 
 def _before(secrets: Secrets, law: bytes) -> bytes:
@@ -75,15 +64,3 @@ def _before(secrets: Secrets, law: bytes) -> bytes:
         secrets = Secrets(secrets.discovery, secrets.law[1:], secrets.talk[len(secrets.talk) // 2 :])
         packed = msgpack.packb([secrets.law, secrets.talk, []])
     return seal_with(packed, law)
-
-
-def _wraps(secrets: Secrets, devices: Sequence[bytes]) -> list[Any]:
-    """Seal secrets to devices; one whose key cannot be sealed to is passed over."""
-    wrapped = secrets.wrapped()
-    wraps = []
-    for device in devices:
-        try:
-            wraps.append([device, seal_to(wrapped, device)])
-        except Malformed:
-            continue
-    return wraps

@@ -1,7 +1,8 @@
 """What a running node knows of one space: history, law, secrets; and how bodies are opened with them."""
 
+import contextlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, NamedTuple
@@ -81,6 +82,15 @@ class Secrets:
         """Return all of them as bytes to be sealed to a device; one's own learns of one's other spaces too."""
         packed: bytes = msgpack.packb([self.law, self.talk, elsewhere])
         return packed
+
+    def sealed_to(self, devices: Iterable[bytes], elsewhere: Sequence[Elsewhere] = ()) -> list[list[bytes]]:
+        """Return all of them sealed to devices, as law carries them; who has a key that takes no seal is left out."""
+        wrapped = self.wrapped(elsewhere)
+        wraps = []
+        for device in devices:
+            with contextlib.suppress(Malformed):
+                wraps.append([device, seal_to(wrapped, device)])
+        return wraps
 
 
 def read_wrapped(data: bytes) -> tuple[list[bytes], list[bytes], list[Elsewhere]]:
@@ -183,10 +193,13 @@ class Space:
 
     def keys_for(self, device: bytes) -> bytes:
         """Return the space's secrets sealed to a device."""
-        secrets = self.secrets
-        if not self.law.present().sealed.charter["newcomers_read_past"]:
-            secrets = Secrets(secrets.discovery, list(secrets.law))  # those of talk, law itself hands over
-        return seal_to(secrets.wrapped(), device)
+        return seal_to(self.for_newcomers().wrapped(), device)  # where those of talk are not among it, law hands them
+
+    def for_newcomers(self) -> Secrets:
+        """Return what a newcomer gets: all law, and what was said before they came if the rules say so."""
+        if self.law.present().sealed.charter["newcomers_read_past"]:
+            return self.secrets
+        return Secrets(self.secrets.discovery, list(self.secrets.law))
 
     def presently(self) -> Secrets:
         """Return what members hand each other: everything, or of talk only what is written with now, as rules say."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from identity.errors import BadSignature, CommonsError, Malformed
 from identity.keys import SigningKey
-from identity.sealed import OVERHEAD_BYTES, body_key, name_of, new_secret, open_body, seal_body, seal_to, seal_to_many
+from identity.sealed import OVERHEAD_BYTES, body_key, name_of, new_secret, open_body, seal_body, seal_to
 
 SECRET = b"\x07" * 32
 AUTHOR = b"\x08" * 32
@@ -61,15 +61,6 @@ def test_what_is_sealed_to_one_reader_opens_for_nobody_else() -> None:
     assert reader.open_sealed(sealed) == b"hello"
     with pytest.raises(Malformed):
         other.open_sealed(sealed)
-
-
-def test_every_one_of_many_readers_opens_their_own_copy() -> None:
-    readers = [SigningKey(bytes([number]) * 32) for number in range(1, 5)]
-
-    copies = seal_to_many(b"hello", [reader.public for reader in readers])
-
-    assert [public for public, _ in copies] == [reader.public for reader in readers]
-    assert [reader.open_sealed(copy) for reader, (_, copy) in zip(readers, copies, strict=True)] == [b"hello"] * 4
 
 
 @pytest.mark.parametrize("reader", [b"", bytes(31), bytes(32), b"\xff" * 32, bytes(33)])
