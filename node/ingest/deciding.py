@@ -164,10 +164,10 @@ def _due(road: Road, space: Space, view: View) -> Iterator[Any]:
 def _to_review(road: Road, space: Space, view: View) -> Iterator[Propose]:
     """Who asked for a pause of somebody's posting puts it to the members whether it ends: one of those who asked."""
     charter, now = view.sealed.charter, road.now_ms()
-    for person, acts in space.law.suspensions.items():
-        if view.suspended_until(person, now) is None:
+    for person in space.law.suspensions:
+        asked = [act for act in view.pausing(person, now) if view.is_member(act.person)]
+        if not asked or view.suspended_until(person, now) is None:
             continue
-        asked = [act for act in acts if view.counts(act)]
         since = min(act.time for act in asked)
         proposals = space.law.proposals.values()
         reviewed = any(p.change.time >= since and ["resume", person] in p.change.command.effects for p in proposals)

@@ -106,7 +106,7 @@ async def until_text(text: str, space: bytes, *nodes: Node) -> None:
         await until(there)
 
 
-async def test_a_pause_stops_posting_and_opens_its_own_review(start: Neighbourhood) -> None:
+async def test_each_pause_stops_posting_and_opens_its_own_review(start: Neighbourhood) -> None:
     nodes, space = await garden_of(start, "Amina", "Bola", suspenders=1)
     amina, bola = nodes
     await deciding.submit(amina.road, here(amina, space), SuspendMember(bola.road.me))
@@ -121,6 +121,9 @@ async def test_a_pause_stops_posting_and_opens_its_own_review(start: Neighbourho
     await voted(space, nodes, review.change.id)
     assert law(bola, space).present().suspended_until(bola.road.me, bola.clock_ms()) is None
     await bola.road.submit(here(bola, space), WritePost("thank you all", None, None, []))
+
+    await deciding.submit(amina.road, here(amina, space), SuspendMember(bola.road.me))
+    await until(lambda: len(law(bola, space).proposals) == 2)
 
 
 async def test_who_was_removed_keeps_their_name_on_what_they_said(start: Neighbourhood) -> None:

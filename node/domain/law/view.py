@@ -162,15 +162,21 @@ class View:
 
     def suspended_until(self, person: bytes, at_ms: int) -> int | None:
         """Return until when a person's posting is paused, if enough moderators said so."""
-        charter = self.sealed.charter
-        length = charter["suspension_days"] * DAY_MS
-        resumed = self.sealed.resumed.get(person, 0)
         times: dict[bytes, int] = {}
-        for act in self.law.suspensions.get(person, ()):
-            if self.counts(act) and resumed < act.time <= at_ms < act.time + length:
-                times[act.person] = min(act.time, times.get(act.person, act.time))
-        enough = sorted(times.values())[charter["suspenders"] - 1 :]
-        return enough[0] + length if enough else None
+        for act in self.pausing(person, at_ms):
+            times[act.person] = min(act.time, times.get(act.person, act.time))
+        enough = sorted(times.values())[self.sealed.charter["suspenders"] - 1 :]
+        return enough[0] + self._pause_ms() if enough else None
+
+    def pausing(self, person: bytes, at_ms: int) -> list[Act]:
+        """Return by what moderators ask, at a time, that a person's posting pauses: neither over nor ended since."""
+        resumed, length = self.sealed.resumed.get(person, 0), self._pause_ms()
+        asked = (act for act in self.law.suspensions.get(person, ()) if resumed < act.time <= at_ms < act.time + length)
+        return [act for act in asked if self.counts(act)]
+
+    def _pause_ms(self) -> int:
+        days: int = self.sealed.charter["suspension_days"]
+        return days * DAY_MS
 
 
 def electorate_root(people: frozenset[bytes]) -> bytes:
