@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from crdt.batch import Batch
-from crdt.change import BINDING
+from crdt.change import BINDING, Change
 from crdt.history import Accepted, Gap
 from identity.errors import CommonsError
 from node.ingest.intake import Arrival
@@ -41,22 +41,51 @@ class Given:
         return talk and len(batch.changes) <= SMALL and not batch.erasers
 
 
+@dataclass(slots=True)
+class Group:
+    """Batches that go together; of each log they bring one run, or a forged change would stand for a real one."""
+
+    given: list[Given] = field(default_factory=list)
+    ids: set[bytes] = field(default_factory=set)
+    heads: dict[bytes, bytes] = field(default_factory=dict)
+    size: int = 0
+
+    def takes(self, one: Given) -> bool:
+        """Take a batch if it fits; the first always does."""
+        changes = one.arrival.batch.changes
+        few = self.size + len(changes) <= MOST
+        fits = not self.given or (few and one.is_small() and self.given[-1].is_small())
+        heads = self._heads_after(changes) if fits else None
+        if heads is None:
+            return False
+        self.given.append(one)
+        self.ids.update(change.id for change in changes)
+        self.heads = heads
+        self.size += len(changes)
+        return True
+
+    def _heads_after(self, changes: Sequence[Change]) -> dict[bytes, bytes] | None:
+        """Return how the logs end with more changes; None if these do not go on with them."""
+        heads = dict(self.heads)
+        for change in changes:
+            author, prev = change.header.author, change.header.prev
+            if change.id not in self.ids:
+                if self.given and heads.get(author, prev) != prev:
+                    return None
+                heads[author] = change.id
+        return heads
+
+
 def groups(given: Sequence[Given]) -> Iterator[list[Given]]:
     """Cut what was given into what goes together, in order."""
-    together: list[Given] = []
-    size = 0
+    group = Group()
     for one in given:
-        small = one.is_small()
-        size += len(one.arrival.batch.changes)
-        if together and not (small and size <= MOST):
-            yield together
-            together, size = [], len(one.arrival.batch.changes)
-        together.append(one)
-        if not small:
-            yield together
-            together, size = [], 0
-    if together:
-        yield together
+        if not group.takes(one):
+            yield group.given
+            group = Group()
+            group.takes(one)
+    if group.given:
+        yield group.given
 
 
 def joined(together: Sequence[Given]) -> Arrival:

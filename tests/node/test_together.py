@@ -75,6 +75,20 @@ async def test_a_bad_signature_falls_on_who_sent_it_alone(start: Neighbourhood) 
     assert [entry.change for entry in second.accepted] == good
 
 
+async def test_a_forged_change_keeps_nobodys_real_one_out_and_falls_on_who_sent_it(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    kim = await Member.join(amina, garden, "Kim")
+    [real] = posts(garden, kim, 1)
+    forged = badly_signed(posts(garden, kim, 1)[0])
+
+    first, second = await receive_at_once(amina, garden, [[forged], [real]])
+
+    assert isinstance(first, BadSignature)
+    assert isinstance(second, Outcome)
+    assert [entry.change for entry in second.accepted] == [real]
+
+
 async def test_what_a_batch_lacks_is_told_to_its_sender_alone(start: Neighbourhood) -> None:
     amina = await start("Amina")
     garden = await amina.found("Garden")
