@@ -19,7 +19,7 @@ from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
 from node.store import log as store_log
-from node.store import queries, readmodel
+from node.store import queries
 from node.store.imports import Placed, placed, posts_here
 
 ADDRESS = "commons:post/"
@@ -139,9 +139,7 @@ async def _still_missing(road: Road, space: Space, said: list[CutOff]) -> list[C
     no, me = space.index.no, road.me
 
     def read(connection: Any) -> tuple[dict[bytes, Placed], dict[bytes, list[store_log.Stored]]]:
-        void = store_forks.void_numbers(connection)
-        about = {id_: set(readmodel.numbers_about(connection, no, id_)) - void for id_ in older}
-        effective = {id_: store_log.read_changes(connection, space.index, sorted(about[id_])) for id_ in older}
+        effective = {id_: store_forks.effective_about(connection, space.index, id_) for id_ in older}
         return placed(connection, no, me, sources), effective
 
     here, effective = await road.database.read(read)

@@ -11,7 +11,6 @@ from node.ingest.intake import Intake
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
 from node.store import log as store_log
-from node.store import readmodel
 from node.store.database import Database
 
 
@@ -45,15 +44,7 @@ def _row(facts: Sequence[Fact]) -> Any:
 
 async def _all_facts(database: Database, space: Space, subject: bytes, fresh: Sequence[Fact]) -> list[Fact]:
     """Return everything known about a subject: what is stored, and what just came."""
-    index = space.index
-
-    def read(connection: Any) -> list[store_log.Stored]:
-        numbers = readmodel.numbers_about(connection, index.no, subject)
-        first = store_log.number_of(connection, subject)
-        effective = {*numbers, *([first] if first else [])} - store_forks.void_numbers(connection)
-        return store_log.read_changes(connection, index, sorted(effective))
-
-    stored = await database.read(read)
+    stored = await database.read(lambda db: store_forks.effective_about(db, space.index, subject))
     facts = {fact.number: fact for fact in fresh}
     for entry in stored:
         opened = space.open(entry.change)

@@ -1,7 +1,6 @@
 """What a member writes: each is checked as the rules say, in the member's words, before it is signed."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from crdt.change import BINDING
 from crdt.chunk import decode_header
@@ -14,8 +13,8 @@ from node.domain.posts import EditPost, RetractPost, Version, WritePost, allow_t
 from node.ingest.consents import may_mention, said_to
 from node.ingest.road import Road
 from node.ingest.spaces import Space
-from node.store import log as store_log
-from node.store import queries, readmodel
+from node.store import queries
+from node.store.forks import effective_about
 from node.store.queries import PostLine
 
 
@@ -82,14 +81,8 @@ async def need_post(road: Road, post: bytes) -> PostLine:
 
 
 async def facts_about(road: Road, space: Space, subject: bytes) -> list[Fact]:
-    """Return everything that was said about a subject, as far as it can be read here."""
-
-    def read(connection: Any) -> list[store_log.Stored]:
-        numbers = readmodel.numbers_about(connection, space.index.no, subject)
-        first = store_log.number_of(connection, subject)
-        return store_log.read_changes(connection, space.index, sorted({*numbers, *([first] if first else [])}))
-
-    stored = await road.database.read(read)
+    """Return everything that was said about a subject and counts, as far as it can be read here."""
+    stored = await road.database.read(lambda db: effective_about(db, space.index, subject))
     opened = ((entry, space.open(entry.change).command) for entry in stored if entry.change.header.klass > BINDING)
     return [space.fact(entry, command) for entry, command in opened if command is not None]
 

@@ -5,14 +5,15 @@ not forked there, has them in its past. Void changes stay on disk; a fold passes
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import msgpack
 
 from crdt.change import TALK, Change, encode_change
 from crdt.history import Log, Parent
-from node.store.log import SpaceIndex, number_of, read_changes
+from node.store.log import SpaceIndex, Stored, number_of, read_changes
+from node.store.readmodel import numbers_about
 
 MAX_BRANCH = 512
 
@@ -110,11 +111,11 @@ def restore_vouched(connection: sqlite3.Connection, named: Sequence[tuple[int, b
 
     `named` holds the number of a change and the person whose change names it.
     """
-    void = void_numbers(connection)
+    void = void_among(connection, {number for number, _ in named})
     sql = "SELECT log.person FROM change JOIN log ON log.no = change.log WHERE change.number = ?"
     suspects = ((number, person) for number, person in named if number in void)
     vouched = {number for number, person in suspects if connection.execute(sql, (number,)).fetchone()[0] != person}
-    back = with_earlier(connection, vouched, void)
+    back = with_earlier(connection, vouched, void_numbers(connection)) if vouched else set()
     connection.executemany("DELETE FROM void WHERE number = ?", [(number,) for number in sorted(back)])
     return sorted(back)
 
@@ -123,6 +124,20 @@ def reset_tips(connection: sqlite3.Connection, space: int) -> None:
     """Begin anew with the heads of all logs as tips: void changes are named by nobody."""
     connection.execute("DELETE FROM tip WHERE space = ?", (space,))
     connection.execute("INSERT INTO tip SELECT space, number FROM log WHERE space = ? AND number > 0", (space,))
+
+
+def effective_about(connection: sqlite3.Connection, index: SpaceIndex, subject: bytes) -> list[Stored]:
+    """Return the changes about a subject, itself included, but for void ones."""
+    first = number_of(connection, subject)
+    numbers = {*numbers_about(connection, index.no, subject), *([first] if first else [])}
+    return read_changes(connection, index, sorted(numbers - void_among(connection, numbers)))
+
+
+def void_among(connection: sqlite3.Connection, numbers: Iterable[int]) -> set[int]:
+    """Return which of some changes are void."""
+    listed = "[" + ",".join(map(str, numbers)) + "]"
+    rows = connection.execute("SELECT number FROM void WHERE number IN (SELECT value FROM json_each(?))", (listed,))
+    return {row[0] for row in rows}
 
 
 def void_numbers(connection: sqlite3.Connection) -> set[int]:

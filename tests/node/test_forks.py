@@ -1,11 +1,13 @@
 """A device key used in two places at once: proven, frozen alike everywhere, and nothing of others' lost."""
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 from forking import branch, head
 from gardens import garden_of, here, rows, texts
 from loopback import SETTINGS, Neighbourhood, same, until
+from other_members import Member
 
 from crdt.batch import Batch
 from crdt.change import encode_change
@@ -13,8 +15,10 @@ from identity.errors import Malformed, Refused
 from identity.keys import SigningKey
 from node.domain.posts import WritePost
 from node.ingest.forks import take_proof
-from node.ingest.writing import post_command
+from node.ingest.writing import edit_page, post_command
 from node.runtime import Node
+from node.store import log as store_log
+from node.store import queries
 
 
 async def test_two_branches_meet_and_every_node_freezes_the_log_alike(start: Neighbourhood) -> None:
@@ -61,6 +65,27 @@ async def test_what_another_answered_keeps_its_effect_on_every_node(start: Neigh
 
     assert await texts(amina, garden.id) == await texts(carla, garden.id) == {"one 1", "one 2"}
     assert await rows(amina, garden.id) == await rows(carla, garden.id)
+
+
+async def test_a_page_is_written_on_without_what_a_fork_took_from_it(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    mallory = await Member.join(amina, garden, "Mallory")
+    place = head(garden, mallory.device.public)
+    await mallory.begin_page("Mallory's garden", "all of it")
+    other = branch(garden, mallory.device, place, "elsewhere")[0]
+    index = garden.index
+
+    def first_edit(connection: sqlite3.Connection) -> Change:
+        return store_log.read_place(connection, index, index.logs[mallory.device.public], place[0] + 1)[0].change
+
+    one = await amina.database.read(first_edit)
+    assert await take_proof(amina.road, garden, encode_change(one), encode_change(other))
+
+    here = amina.road.spaces[garden.id]
+    await edit_page(amina.road, here, "Our garden", "for everybody")
+
+    assert await amina.database.read(lambda db: queries.page_text(db, here.index.no)) == "Our garden\n\nfor everybody"
 
 
 async def test_a_false_proof_is_refused(start: Neighbourhood) -> None:
