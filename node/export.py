@@ -25,15 +25,13 @@ for plain and 1 for deflated.
 import asyncio
 import base64
 import json
-import os
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 from crdt.change import Change, encode_change
-from identity.errors import Refused, StoreError
+from identity.errors import StoreError
 from identity.keys import to_did
 from identity.sealed import NONCE_BYTES, body_key
 from node.domain.documents import page_id
@@ -44,7 +42,7 @@ from node.ingest import writing
 from node.ingest.profiles import fields_of
 from node.ingest.road import Road
 from node.ingest.spaces import Space
-from node.placing import check_place, draft_of
+from node.placing import whole_file
 from node.store import log as store_log
 from node.store import queries
 from node.store.blobs import get_blob
@@ -74,21 +72,10 @@ async def export_space(road: Road, space: Space, path: Path, *, raw: bool = Fals
     Raises:
         Refused: if something else is in its place, or it cannot be written.
     """
-    await asyncio.to_thread(check_place, path, b'{"format": "' + FORMAT.encode())
-    draft = draft_of(path)
     counts = Exported()
-    try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            async for lines in Exporting(road, space, path, counts).portions(raw=raw):
-                await asyncio.to_thread(_write_lines, file, lines)
-            await asyncio.to_thread(_flush, file)
-        await asyncio.to_thread(draft.replace, path)
-    except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
+    async with whole_file(path, b'{"format": "' + FORMAT.encode()) as file:
+        async for lines in Exporting(road, space, path, counts).portions(raw=raw):
+            await asyncio.to_thread(_write_lines, file, lines)
     return counts
 
 
@@ -210,11 +197,6 @@ def encoded_lines(lines: Iterable[Line]) -> bytes:
 
 def _write_lines(file: IO[bytes], lines: Iterable[Line]) -> None:
     file.write(encoded_lines(lines))
-
-
-def _flush(file: IO[bytes]) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _write_file(folder: Path, name: str, data: bytes) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -33,24 +33,21 @@ def check_place(path: Path, start: bytes) -> None:
         raise Refused(f"there is another file called {path.name}; it is not overwritten")
 
 
-def draft_of(path: Path) -> Path:
-    """Return where a file is written until it is whole."""
-    return path.with_name(f".{path.name}.{os.getpid()}.new")
+@asynccontextmanager
+async def whole_file(path: Path, start: bytes) -> AsyncIterator[BinaryIO]:
+    """Open a file to be written, which is to begin with `start`; it takes its place once it is whole and on disk.
 
-
-async def write_whole(path: Path, start: bytes, portions: AsyncIterator[bytes]) -> None:
-    """Write a file that begins with `start`; only its owner can read it.
+    Only its owner can read it.
 
     Raises:
         Refused: if it cannot be written there.
     """
     await asyncio.to_thread(check_place, path, start)
-    draft = draft_of(path)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            async for portion in portions:
-                await asyncio.to_thread(file.write, portion)
+        handle = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(handle, "w+b") as file:
+            yield file
             await asyncio.to_thread(_flush, file)
         await asyncio.to_thread(draft.replace, path)
     except OSError as error:

@@ -17,6 +17,7 @@ from the signed changes alone. The last line is signed by the device that wrote 
 before it: it fixes that nothing was left out at the end since.
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -44,7 +45,7 @@ from node.domain.law.fold import Law
 from node.domain.law.replay import Replay
 from node.ingest.road import Road
 from node.ingest.spaces import Space
-from node.placing import write_whole
+from node.placing import whole_file
 from node.store import log as store_log
 from node.store.forks import read_forks
 
@@ -68,7 +69,9 @@ async def publish(road: Road, space: Space, path: Path) -> dict[str, int]:
     """
     require(space.law.present().sealed.charter["publish_log"], _NOT_PUBLIC)
     counts = {"law": 0, "links": 0}
-    await write_whole(path, START, _written(road, space, counts))
+    async with whole_file(path, START) as file:
+        async for portion in _written(road, space, counts):
+            await asyncio.to_thread(file.write, portion)
     return counts
 
 

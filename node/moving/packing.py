@@ -3,7 +3,6 @@
 import asyncio
 import zipfile
 from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import msgpack
 
 from crdt.batch import encode_batch, unbroken
 from crdt.change import ID_BYTES, Change, digest
-from identity.errors import Refused, StoreError
+from identity.errors import StoreError
 from node.domain.area import require
 from node.domain.media import ending_of
 from node.export import Exported, Exporting, Line, encoded_lines
@@ -34,7 +33,7 @@ from node.moving.manifest import (
     seal_keys,
     sign,
 )
-from node.placing import check_place, draft_of
+from node.placing import whole_file
 from node.store import log as store_log
 from node.store.blobs import get_blob
 from node.store.forks import read_forks
@@ -61,19 +60,9 @@ async def pack(road: Road, me: Self, space: Space, path: Path, wish: Wish) -> di
         Refused: if it cannot be written there, or the keys that were chosen are not to be had.
     """
     carried = await asyncio.to_thread(_keys, me, space, wish)
-    await asyncio.to_thread(check_place, path, START)
-    draft = draft_of(path)
-    try:
-        with zipfile.ZipFile(draft, "w", zipfile.ZIP_STORED, strict_timestamps=False) as zipped:
-            draft.chmod(0o600)
-            counts = await _Packing(road, space, zipped).run(me, wish, carried)
-        await asyncio.to_thread(draft.replace, path)
-    except OSError as error:
-        raise Refused(f"{path} cannot be written: {error.strerror or error}") from error
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-    return counts
+    async with whole_file(path, START) as file:
+        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, strict_timestamps=False) as zipped:
+            return await _Packing(road, space, zipped).run(me, wish, carried)
 
 
 def _keys(me: Self, space: Space, wish: Wish) -> bytes | None:
