@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 
 from markupsafe import Markup
 
-from node.ingest.cut_off import ADDRESS
+from node.domain.posts import SAID_BEFORE
 from ui.markup import Difference
 
 Sending = Literal["waiting", "sending", "shared"]
@@ -138,7 +138,7 @@ class ImportedFrom(NamedTuple):
     @property
     def is_again(self) -> bool:
         """Whether its author published it here before, under a key that a fork cut off."""
-        return self.address.startswith(ADDRESS)
+        return self.address.startswith(SAID_BEFORE)
 
 
 class MediaView(NamedTuple):

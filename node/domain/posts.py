@@ -17,6 +17,8 @@ MAX_TEXT_CHARS = 50_000
 MAX_MEDIA = 16
 SOURCE_BYTES = 16
 MAX_ADDRESS_CHARS = 2_000
+SAID_BEFORE = "commons:post/"
+"""How the address of a post begins that its author said before, here or in another space; the old id follows in hex."""
 _NONE = type(None)
 _OPTIONAL_ID = (bytes, _NONE)
 

@@ -152,7 +152,7 @@ class Bringing:
         written.pop(b"", None)
         space, me = self._space.index.no, self._road.me
         database = self._road.database
-        found = await database.read(lambda db: placed(db, space, me, sources))
+        found = await database.read(lambda db: placed(db, space, dict.fromkeys(sources, me)))
         native = await database.read(lambda db: posts_here(db, space, written))
         return {**{written[id_]: place for id_, place in native.items()}, **found}
 

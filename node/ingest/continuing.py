@@ -12,15 +12,12 @@ from typing import Any
 from crdt.change import Change
 from identity.errors import Refused
 from node.domain.area import need, require
-from node.domain.posts import SOURCE_BYTES, ImportPost, unpack_media
+from node.domain.posts import SAID_BEFORE, SOURCE_BYTES, ImportPost, unpack_media
 from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.store import queries
-from node.store.imports import Placed, placed
+from node.store.imports import Placed, authors_of, placed
 from node.store.queries import PostLine
-
-ADDRESS = "commons:post/"
-"""How the address of a post begins that comes from another space; its id there follows, in hex."""
 
 BATCH = 100
 
@@ -84,20 +81,17 @@ async def _mine(road: Road, space: Space) -> list[PostLine]:
 
 
 async def _carried(road: Road, space: Space, lines: Sequence[PostLine]) -> dict[bytes, Placed]:
-    """Return where posts stand in this space that were carried over already, by their old ids: one's own, others' too.
+    """Return where posts stand in this space that their authors carried over, by their old ids: one's own, others' too.
 
     Whose answer comes later finds what it answers, if its author has carried it over by then.
     """
     named = {id_ for line in lines for id_ in (line.id, line.parent, line.thread) if id_}
     sources = {source_of(id_): id_ for id_ in named}
-    people = list(space.law.members())
     no = space.index.no
 
     def read(connection: Any) -> dict[bytes, Placed]:
-        found: dict[bytes, Placed] = {}
-        for person in people:
-            found |= placed(connection, no, person, sources)
-        return found
+        people = {source_of(id_): person for id_, person in authors_of(connection, named).items()}
+        return placed(connection, no, people)
 
     found = await road.database.read(read)
     return {sources[source]: place for source, place in found.items()}
@@ -108,7 +102,7 @@ def _commands(missing: Sequence[PostLine], here: dict[bytes, Placed]) -> Generat
         names = (id_ for id_ in (line.parent, line.thread) if id_)
         place = next((here[id_] for id_ in names if id_ in here), None)
         media = [list(medium) for medium in unpack_media(line.media)]
-        command = ImportPost(line.text, None, None, media, line.dated, ADDRESS + line.id.hex(), source_of(line.id))
+        command = ImportPost(line.text, None, None, media, line.dated, SAID_BEFORE + line.id.hex(), source_of(line.id))
         if place is not None:
             command = replace(command, thread=place.thread, parent=place.id)
         command.check()

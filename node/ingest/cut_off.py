@@ -14,16 +14,13 @@ import msgpack
 
 from crdt.change import Change
 from node.domain.area import Fact
-from node.domain.posts import SOURCE_BYTES, EditPost, ImportPost, RetractPost, WritePost
+from node.domain.posts import SAID_BEFORE, SOURCE_BYTES, EditPost, ImportPost, RetractPost, WritePost
 from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
 from node.store import log as store_log
 from node.store import queries
 from node.store.imports import Placed, placed, posts_here
-
-ADDRESS = "commons:post/"
-"""How the address of a post begins that was published again; the id of the first change follows, in hex."""
 
 BATCH = 100
 
@@ -81,7 +78,7 @@ async def publish_again(road: Road, space: Space) -> int:
     sources = {source_of(id_): id_ for id_ in named}
 
     def read(connection: Any) -> dict[bytes, Placed]:
-        moved = {sources[source]: place for source, place in placed(connection, no, me, sources).items()}
+        moved = {sources[source]: place for source, place in placed(connection, no, dict.fromkeys(sources, me)).items()}
         return {**moved, **posts_here(connection, no, named)}
 
     places = await road.database.read(read)
@@ -125,7 +122,7 @@ def _post(fact: Fact, edit: Fact | None) -> CutOff:
     text = edit.command.text if edit else command.text
     if isinstance(command, ImportPost):
         return CutOff(fact.id, fact.time, replace(command, text=text))
-    address = ADDRESS + fact.id.hex()
+    address = SAID_BEFORE + fact.id.hex()
     again = ImportPost(
         text, command.thread, command.parent, command.media, fact.time, address, source_of(fact.id)
     )  # fmt: skip
@@ -140,7 +137,7 @@ async def _still_missing(road: Road, space: Space, said: list[CutOff]) -> list[C
 
     def read(connection: Any) -> tuple[dict[bytes, Placed], dict[bytes, list[store_log.Stored]]]:
         effective = {id_: store_forks.effective_about(connection, space.index, id_) for id_ in older}
-        return placed(connection, no, me, sources), effective
+        return placed(connection, no, dict.fromkeys(sources, me)), effective
 
     here, effective = await road.database.read(read)
     facts = {id_: [_fact(space, entry) for entry in stored] for id_, stored in effective.items()}

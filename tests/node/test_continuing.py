@@ -113,6 +113,24 @@ async def test_everybody_carries_their_own_posts_over_once_and_threads_stay_toge
     assert await continuing.still_to_carry(bola.road, here(bola, new.id)) == 0
 
 
+async def test_nobody_carries_over_what_another_said(start: Neighbourhood) -> None:
+    amina, bola = await start("Amina"), await start("Bola")
+    old = await amina.found("Garden", QUICK)
+    post = await amina.road.submit(old, await writing.post_command(amina.road, old, "my own words", None))
+    new = await forked(amina, old)
+    await welcome(amina, new, bola)
+    false = ImportPost("other words", None, None, [], 5, "", continuing.source_of(post.id))
+    await bola.road.submit(here(bola, new.id), false)
+
+    async def has_the_false_one() -> bool:
+        return "other words" in await texts(amina, new.id)
+
+    await until(has_the_false_one)
+
+    assert await continuing.still_to_carry(amina.road, here(amina, new.id)) == 1
+    assert await continuing.carry_over(amina.road, here(amina, new.id)) == 1
+
+
 async def test_who_left_the_old_space_may_continue_it(start: Neighbourhood) -> None:
     amina, bola = await start("Amina"), await start("Bola")
     old = await amina.found("Garden", QUICK)
