@@ -125,7 +125,9 @@ class Road:
         space = self.spaces[id_]
         mine = space.history.logs.get(self.device.public)
         if mine is not None and mine.forked is not None:
-            cut = self.device.public in space.law.present().cuts()
+            view = space.law.present()
+            ended = self.device.public in space.law.revocations or not view.is_member(self.me)
+            cut = ended and self.device.public in view.cuts()
             require(not cut, "You are no longer a member of this space, or ended this device: nothing it says counts.")
             raise Refused(
                 "This device's key was used in two places at once. Start commons again: it becomes a new device."

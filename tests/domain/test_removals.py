@@ -199,6 +199,24 @@ def test_a_removed_stewards_stale_word_confirms_no_opening() -> None:
     assert "does not hold" in refusal(council, closing)
 
 
+def test_who_comes_back_brings_back_nothing_that_was_cut_off() -> None:
+    council = Council()
+    removed(council)
+    council.join("Z", by="F", time=NOW_MS + 2 * HOUR_MS)
+    council.sync("F", "Z", *council.names)
+    before = converged(council).law.present().cuts()
+    council.names.append("F")
+    council.pass_it([["readmit", person(council, "F")]], LATER)
+    again = council.people["F again"] = type(council.member("F"))("F", 3)
+    council.say("F again", EnterDevice(again.certificate), LATER + 9 * DAY_MS, deps=[council.heads["B"]])
+
+    view = converged(council).law.present()
+
+    assert person(council, "Z") not in view.members()
+    assert before == view.cuts() == {council.member("F").device: 0}
+    assert view.person_of(again.device) == person(council, "F")
+
+
 def test_an_auditor_is_removed_only_together_with_a_hand_over() -> None:
     council = Council()
 

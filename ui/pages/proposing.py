@@ -97,7 +97,7 @@ async def _choices(visit: Visit, view: View, kind: str) -> tuple[Choice, ...]:
         )
     found: Mapping[str, Callable[[], list[bytes]]] = {
         "remove": lambda: [person for person in people if person != me],
-        "readmit": lambda: list(view.sealed.removed),
+        "readmit": lambda: sorted(view.sealed.removed),
         "resume": lambda: [person for person in people if view.suspended_until(person, now) is not None],
         "admit": lambda: _waiting(view),
     }

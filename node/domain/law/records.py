@@ -139,6 +139,14 @@ class RoleGrant(NamedTuple):
     proposal: bytes
 
 
+class Cut(NamedTuple):
+    """How far a removed person counts: the law that the removal's seal had seen, and of each device its log so far."""
+
+    proposal: bytes
+    bits: int
+    heads: tuple[tuple[bytes, int], ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Final:
     """How a proposal ended: the seal that holds, or who signed two when they contradict each other."""

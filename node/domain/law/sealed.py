@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import msgpack
 
 from node.domain.law.charter import Charter
-from node.domain.law.records import Final, Proposal, RoleGrant, Seal
+from node.domain.law.records import Cut, Final, Proposal, RoleGrant, Seal
 
 if TYPE_CHECKING:  # the fold that all this is about
     from node.domain.law.fold import Law
@@ -30,8 +30,8 @@ class Sealed:
     k: int
     epoch: int = 0
     version: int = 1
-    removed: Mapping[bytes, int] = field(default_factory=dict)
-    heads: Mapping[bytes, tuple[tuple[bytes, int], ...]] = field(default_factory=dict)
+    removed: frozenset[bytes] = frozenset()
+    cuts: Mapping[bytes, tuple[Cut, ...]] = field(default_factory=dict)
     roles: tuple[RoleGrant, ...] = ()
     admitted: frozenset[bytes] = frozenset()
     resumed: Mapping[bytes, int] = field(default_factory=dict)
@@ -107,15 +107,16 @@ def _applied(law: "Law", state: Sealed, ids: Iterable[bytes]) -> Sealed:
 
 def _remove(law: "Law", state: Sealed, proposal: Proposal, args: list[bytes]) -> Sealed:
     seal = law.seals[state.finals[proposal.change.id].seal]
-    kept = law.pasts.bits(seal.change.past)
-    before = state.removed.get(args[0], kept)
-    roles = tuple(role for role in state.roles if role.person != args[0])
-    heads = {**state.heads, args[0]: tuple((device, seq) for device, seq in seal.change.command.heads)}
-    return replace(state, removed={**state.removed, args[0]: before & kept}, heads=heads, roles=roles)
+    person = args[0]
+    heads = tuple((device, seq) for device, seq in seal.change.command.heads)
+    cut = Cut(proposal.change.id, law.pasts.bits(seal.change.past), heads)
+    roles = tuple(role for role in state.roles if role.person != person)
+    cuts = {**state.cuts, person: (*state.cuts.get(person, ()), cut)}
+    return replace(state, removed=state.removed | {person}, cuts=cuts, roles=roles)
 
 
 def _readmit(_law: "Law", state: Sealed, _proposal: Proposal, args: list[bytes]) -> Sealed:
-    return replace(state, removed={person: cut for person, cut in state.removed.items() if person != args[0]})
+    return replace(state, removed=state.removed - {args[0]})
 
 
 def _admit(_law: "Law", state: Sealed, _proposal: Proposal, args: list[bytes]) -> Sealed:

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from crdt.change import MAX_SEQ
 from node.domain.law.charter import DAY_MS
-from node.domain.law.records import Act, Grant, RoleGrant
+from node.domain.law.records import Act, Cut, Grant, RoleGrant
 from node.domain.law.sealed import FOREVER_MS, Sealed
 
 if TYPE_CHECKING:  # the fold that a view looks into
@@ -41,9 +42,8 @@ class View:
         """Tell whether something a member did counts here: not beyond a cut, nor on the forked part of a log."""
         if not self.includes(act.number):
             return False
-        place = self.law.pasts.place(act.number)
-        cuts = [cut for cut in (self.cut_of(act.person), self._revoked(act.device)) if cut is not None]
-        if not all(cut >> place & 1 for cut in cuts):
+        kept = self._revoked(act.device)
+        if self.is_cut(act) or (kept is not None and not kept >> self.law.pasts.place(act.number) & 1):
             return False
         fork = self.fork_of(act.device)
         return fork is None or act.seq < fork
@@ -56,9 +56,18 @@ class View:
             seqs.append(self.law.forked[device])
         return min(seqs, default=None)
 
-    def cut_of(self, person: bytes) -> int | None:
-        """Return the bits up to which a removed person's law counts; None if nobody removed them."""
-        return self.sealed.removed.get(person)
+    def is_cut(self, act: Act) -> bool:
+        """Tell whether a removal cut off what its person did: neither had it seen that, nor did they know of it.
+
+        Who was let in again acts knowing of it; what they did behind its back comes back with nobody.
+        """
+        place = self.law.pasts.place(act.number)
+        unseen = (cut for cut in self.sealed.cuts.get(act.person, ()) if not cut.bits >> place & 1)
+        return any(not self._knew(act.number, cut) for cut in unseen)
+
+    def _knew(self, number: int, cut: Cut) -> bool:
+        """Tell whether a removal was decided in the past of a law change."""
+        return cut.proposal in self.law.sealed(self.law.pasts.covers[number]).finals
 
     def _revoked(self, device: bytes) -> int | None:
         """Return the bits up to which a revoked device counts; None while it is not revoked."""
@@ -151,9 +160,10 @@ class View:
     def cuts(self) -> dict[bytes, int]:
         """Return, of every device whose log was cut, how far it counts: as seals and revocations say, else nothing."""
         found: dict[bytes, int] = {}
-        for person in self.sealed.removed:
-            heads = dict(self.sealed.heads.get(person, ()))
-            found.update((grant.device, heads.get(grant.device, 0)) for grant in self.law.grants_of(person))
+        for person, cut in ((person, cut) for person, cuts in self.sealed.cuts.items() for cut in cuts):
+            heads = dict(cut.heads)
+            for device in {one.device for one in self.law.grants_of(person) if not self._knew(one.number, cut)}:
+                found[device] = min(heads.get(device, 0), found.get(device, MAX_SEQ))
         for device, revocations in self.law.revocations.items():
             seqs = [last for act, _, last in revocations if self.includes(act.number)]
             if seqs:
