@@ -364,7 +364,8 @@ class Road:
 
         self._next_change, self._next_log, rows = await self.database.read(read)
         for row in rows:
-            self.spaces[row.id] = await self.load(row)
+            space = self.spaces[row.id] = await self.load(row)
+            await make_cuts(self, space)  # power may have gone between a removal and its cut
 
     async def begin(self, row: SpaceRow, secrets: Secrets) -> Space:
         """Begin to keep a space: one just founded, or one whose door was knocked at."""

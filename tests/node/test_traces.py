@@ -14,7 +14,7 @@ from identity.keys import SigningKey
 from identity.links import read_link
 from identity.tickets import prove
 from node.domain.area import wire_fields
-from node.domain.law.membership import JoinSpace, WithdrawTicket
+from node.domain.law.membership import JoinSpace, RevokeDevice, WithdrawTicket
 from node.domain.posts import RetractPost
 from node.ingest.spaces import Space
 
@@ -39,6 +39,23 @@ async def test_law_whose_body_was_left_out_is_taken_from_nobody(start: Neighbour
     outcome = await amina.road.receive(amina.road.spaces[garden.id], Batch([law], {}), mallory.device.public)
 
     assert [entry.change for entry in outcome.accepted] == [law]
+
+
+async def test_a_cut_that_a_power_cut_came_before_is_made_at_the_next_start(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    kim = await Member.join(amina, garden, "Kim")
+    last = garden.history.logs[kim.device.public].seq
+    await kim.write("after what stays")
+    await kim.say(RevokeDevice(kim.device.public, last))
+    cut = amina.road.spaces[garden.id].history.logs[kim.device.public].forked
+    await amina.database.writer.run(lambda db: db.executescript("UPDATE log SET forked = NULL; DELETE FROM void;"))
+    await amina.close()
+
+    again = await start.nameless("Amina")
+
+    assert cut == last + 1
+    assert again.road.spaces[garden.id].history.logs[kim.device.public].forked == cut
 
 
 async def test_a_knock_that_law_refuses_is_forgotten_however_often_it_comes(start: Neighbourhood) -> None:
