@@ -7,9 +7,11 @@ without belonging learns nothing but that there is some.
 import asyncio
 import contextlib
 import logging
+import math
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 import msgpack
 import nacl.exceptions
@@ -59,18 +61,27 @@ def read_hint(secret: bytes, data: bytes) -> list[tuple[bytes, int]]:
     return [(author, seq) for author, seq in heads] if well else []
 
 
+class Untold(NamedTuple):
+    """New changes of one log that nobody has told yet: the first and the last one's place, and when the first came."""
+
+    first: int
+    last: int
+    since: float
+
+
 class Hints:
     """Tells gossip what is new here, and asks neighbours when others are ahead.
 
-    Whoever has something new waits for one to four seconds, and tells only what nobody else has told meanwhile; so a
-    whole village tells each change about once. Source: Trickle (RFC 6206).
+    Whoever has something new waits until it is one to four seconds old, and tells what nobody else has told meanwhile.
+    A hint tells all that is new, and what comes after it is young: so a whole village tells each change about once, and
+    about once a second in all, however much it writes. Source: Trickle (RFC 6206).
     """
 
     def __init__(self, road: Road, syncer: Syncer[Arrival]) -> None:
         self.road = road
         self.syncer = syncer
         self._publish: Publish | None = None
-        self._due: dict[bytes, dict[bytes, int]] = {}
+        self._due: dict[bytes, dict[bytes, Untold]] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         road.heard.append(self.heard)
@@ -95,18 +106,32 @@ class Hints:
     def heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
         """Note what is new here."""
         if self._publish is not None and len(accepted) <= MAX_HEADS:  # what comes by hundreds is old to others
-            due = self._due.setdefault(space.id, {})
-            due.update((entry.change.header.author, entry.change.header.seq) for entry in accepted)
+            due, now = self._due.setdefault(space.id, {}), _now()
+            for author, seq in ((entry.change.header.author, entry.change.header.seq) for entry in accepted):
+                before = due.get(author, Untold(seq, seq, now))
+                due[author] = Untold(min(before.first, seq), max(before.last, seq), before.since)
             self._wake.set()
+
+    def untold(self, space: bytes) -> dict[bytes, Untold]:
+        """Return what is new in a space and was told by nobody, by author."""
+        return dict(self._due.get(space, {}))
 
     async def _run(self) -> None:
         while True:
             await self._wake.wait()
-            await asyncio.sleep(random.uniform(PAUSE_S, LONGEST_PAUSE_S))  # noqa: S311 - only jitter
+            pause = random.uniform(PAUSE_S, LONGEST_PAUSE_S)  # noqa: S311 - only jitter
+            left = pause
+            while left > 0:
+                await asyncio.sleep(left)
+                left = self._oldest() + pause - _now()
             self._wake.clear()
             due, self._due = self._due, {}
             for id_, heads in due.items():
-                await self._tell(self.road.spaces[id_], heads)
+                await self._tell(self.road.spaces[id_], {author: untold.last for author, untold in heads.items()})
+
+    def _oldest(self) -> float:
+        """Return since when something here is untold; long ago if nothing is."""
+        return min((untold.since for heads in self._due.values() for untold in heads.values()), default=-math.inf)
 
     async def _tell(self, space: Space, heads: dict[bytes, int]) -> None:
         secret = space.secret_for(TALK)
@@ -125,7 +150,13 @@ class Hints:
         heads = read_hint(secret, data)
         due = self._due.get(space.id, {})
         for author, seq in heads:
-            if due.get(author, seq + 1) <= seq:
-                del due[author]
+            if author in due and due[author].first <= seq:
+                untold = due.pop(author)
+                if untold.last > seq:
+                    due[author] = Untold(seq + 1, untold.last, _now())
         if any(author not in logs or logs[author].seq < seq for author, seq in heads):
             await self.syncer.look_again(space.id)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

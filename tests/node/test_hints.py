@@ -82,3 +82,56 @@ async def test_what_somebody_else_has_told_is_not_told_again(tmp_path: Path, mon
     await node.close()
 
     assert told == []
+
+
+async def test_what_came_after_a_hint_waits_its_own_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("node.ingest.hints.PAUSE_S", 0.2)
+    monkeypatch.setattr("node.ingest.hints.LONGEST_PAUSE_S", 0.2)
+    now = asyncio.get_running_loop().time
+    node = Node(tmp_path / "node", Config(discovery=False))
+    await node.open()
+    await node.name_yourself("Amina")
+    space = await node.found("Garden")
+    told: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+    async def publish(_topic: str, data: bytes) -> None:
+        told.put_nowait((now(), data))
+
+    node.hints.start(publish)
+    first = await node.road.submit(space, WritePost("one", None, None, []))
+    await asyncio.sleep(0.1)
+    second = await node.road.submit(space, WritePost("two", None, None, []))
+    secret, came = space.secrets.talk[-1], now()
+    await node.hints.received(topic_of(secret), write_hint(secret, [(first.header.author, first.header.seq)]))
+    async with asyncio.timeout(10):
+        at, data = await told.get()
+    await node.hints.stop()
+    await node.close()
+
+    assert at - came >= 0.2
+    assert read_hint(secret, data) == [(second.header.author, second.header.seq)]
+
+
+async def test_an_old_hint_puts_nothing_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMMONS_STATE_DIR", str(tmp_path / "state"))
+    node = Node(tmp_path / "node", Config(discovery=False))
+    await node.open()
+    await node.name_yourself("Amina")
+    space = await node.found("Garden")
+    first = await node.road.submit(space, WritePost("one", None, None, []))
+
+    async def publish(_topic: str, _data: bytes) -> None:
+        """Tell nobody."""
+
+    node.hints.start(publish)
+    await node.road.submit(space, WritePost("two", None, None, []))
+    untold = node.hints.untold(space.id)
+    secret = space.secrets.talk[-1]
+    await node.hints.received(topic_of(secret), write_hint(secret, [(first.header.author, first.header.seq)]))
+    same = node.hints.untold(space.id)
+    await node.hints.stop()
+    await node.close()
+
+    assert untold
+    assert same == untold
