@@ -10,8 +10,6 @@ from typing import Any
 
 import trio
 from libp2p.host.basic_host import BasicHost
-from libp2p.io.abc import ReadWriteCloser
-from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.network.config import ConnectionConfig, RetryConfig
 from libp2p.network.connection.raw_connection import RawConnection
 from libp2p.network.swarm import Swarm
@@ -32,12 +30,11 @@ from identity.errors import Malformed, NetworkError
 from node.net.addresses import key_of_bytes, parse
 from node.net.links import Limits
 from node.net.muxer import Muxer
+from node.net.tcp import Socket
 
 logger = logging.getLogger(__name__)
 
 GOSSIP_PROTOCOLS = ["/meshsub/1.1.0"]  # 1.2 announces each message before it goes out; a hint is no larger than that
-_READ_BYTES = 256 * 1024
-_STRANGER_BYTES = 64 * 1024  # what a handshake may read before the other end has proven a key
 _QUIET_S = 0.25  # a half-open connection that is silent for this long may lose its place
 _WAITING = 256  # connections that wait so long for somebody's place
 _SPARE = 64  # connections that are on their way out still count for libp2p
@@ -53,66 +50,6 @@ pubsub.RpcQueue = lambda: RpcQueue(max_size=_QUEUED_RPCS)
 for _module in (pubsub, gossipsub):
     _module.env_to_send_in_RPC = lambda _host: (b"", False)
     _module.maybe_consume_signed_record = lambda _message, _host, _peer: True
-
-
-class Socket(ReadWriteCloser):  # type: ignore[misc]  # libp2p is read without its types
-    """A TCP connection that reads ahead (one system call a message, not two) and takes little from strangers."""
-
-    def __init__(self, stream: trio.SocketStream) -> None:
-        self.heard = trio.current_time()
-        self._stream = stream
-        self._allowed: int | None = _STRANGER_BYTES
-        self._buffer = b""
-        self._at = 0
-        self._remote = _remote(stream)
-
-    @property
-    def host(self) -> str:
-        """The other end's IP address; empty if it has already gone."""
-        return "" if self._remote is None else self._remote[0]
-
-    def trust(self) -> None:
-        """Lift the limit on what may be read."""
-        self._allowed = None
-
-    async def read(self, n: int | None = None) -> bytes:
-        """Return up to `n` bytes; none at the end."""
-        if self._at == len(self._buffer):
-            self._buffer = await self._receive()
-            self._at = 0
-        start = self._at
-        self._at = len(self._buffer) if n is None else min(len(self._buffer), start + n)
-        return self._buffer[start : self._at]
-
-    async def write(self, data: bytes) -> None:
-        """Write all of it."""
-        try:
-            await self._stream.send_all(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionClosedError("the connection broke", transport="tcp") from error
-
-    async def close(self) -> None:
-        """Close the connection."""
-        await self._stream.aclose()
-
-    def get_remote_address(self) -> tuple[str, int] | None:
-        """Return the other end's host and port."""
-        return self._remote
-
-    async def _receive(self) -> bytes:
-        size = _READ_BYTES if self._allowed is None else min(_READ_BYTES, self._allowed)
-        if not size:
-            raise ConnectionClosedError("a stranger sent too much", transport="tcp")
-        try:
-            data = bytes(await self._stream.receive_some(size))
-        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise ConnectionClosedError("the connection broke", transport="tcp") from error
-        if not data:  # libp2p asks a hundred times when it gets nothing
-            raise ConnectionClosedError("the peer closed the connection", transport="tcp")
-        self.heard = trio.current_time()
-        if self._allowed is not None:
-            self._allowed -= len(data)
-        return data
 
 
 class Dialler(TCP):  # type: ignore[misc]  # libp2p is read without its types
@@ -359,11 +296,3 @@ class GuardedPubsub(pubsub.Pubsub):  # type: ignore[misc]  # libp2p is read with
 
 async def _connect_to_nobody(*_: Any) -> None:
     """Stand in for libp2p's auto-connector, which dials whatever addresses peers have claimed."""
-
-
-def _remote(stream: trio.SocketStream) -> tuple[str, int] | None:
-    try:
-        name = stream.socket.getpeername()
-    except OSError:
-        return None
-    return str(name[0]), int(name[1])

@@ -22,6 +22,7 @@ from identity.keys import short
 from node.net import yamux
 from node.net.addresses import key_of_bytes
 from node.net.links import Limits
+from node.net.packets import Packets
 
 logger = logging.getLogger(__name__)
 
@@ -147,6 +148,7 @@ class Muxer(IMuxedConn):  # type: ignore[misc]  # libp2p is read without its typ
         self.mux = yamux.Mux(initiator=secured.is_initiator, max_inbound=limits.streams_per_peer, on_open=self._on_open)
         self.mux.on_work = self._on_work
         self._secured = secured
+        self._packets = Packets(secured)
         self._limits = limits
         self._heard = self._idle_since = trio.current_time()
         self._asked = 0.0
@@ -257,18 +259,18 @@ class Muxer(IMuxedConn):  # type: ignore[misc]  # libp2p is read without its typ
             self.drop(error)
 
     async def _read(self) -> None:
+        self.mux.feed(await self._secured.read())  # what came with the end of the handshake is still with libp2p
         while True:
-            data = await self._secured.read()
-            if not data:
-                raise NetworkError("the peer closed the connection")
+            messages = await self._packets.read()
             self._heard = trio.current_time()
-            self.mux.feed(data)
+            for message in messages:
+                self.mux.feed(message)
 
     async def _write(self) -> None:
         while True:
             self._work = trio.Event()
             while chunk := self.mux.next_chunk(_CHUNK_BYTES):
-                await self._secured.write(chunk)
+                await self._packets.write(chunk)
             await self._work.wait()
 
     async def _watch(self) -> None:
