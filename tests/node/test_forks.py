@@ -10,7 +10,7 @@ from loopback import SETTINGS, Neighbourhood, same, until
 from other_members import Member
 
 from crdt.batch import Batch
-from crdt.change import encode_change
+from crdt.change import Change, encode_change
 from identity.errors import Malformed, Refused
 from identity.keys import SigningKey
 from node.domain.posts import WritePost
