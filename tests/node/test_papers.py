@@ -103,16 +103,15 @@ async def test_a_new_device_that_lost_all_law_is_believed_by_its_persons_certifi
     assert not believed(bola.road.spaces[space], papers, bytes(32))
 
 
-async def test_who_has_gone_opens_no_door_to_others(start: Neighbourhood) -> None:
-    amina = await start("Amina")
-    await amina.stop_network()
+async def test_who_has_gone_opens_no_door_to_others(start_apart: Neighbourhood) -> None:
+    amina = await start_apart("Amina")
     space = (await amina.found("Garden")).id
-    bola = await joined(start, "Bola", amina, space)
-    chidi = await joined(start, "Chidi", amina, space)
+    bola = await joined(start_apart, "Bola", amina, space)
+    chidi = await joined(start_apart, "Chidi", amina, space)
     here, log = bola.road.spaces[space], bola.road.spaces[space].history.logs[bola.road.device.public]
     header = Header(space, log.author, log.seq + 1, log.head, (), bola.clock_ms(), LeaveSpace.klass, b"", b"", 0)
     left = make(header, encode_body(LeaveSpace.kind, []), bola.road.device, here.secret_for(LeaveSpace.klass))
-    dana = await joined(start, "Dana", bola, space)
+    dana = await joined(start_apart, "Dana", bola, space)
     papers = await own_papers(dana.road, dana.road.spaces[space])
     device = dana.road.device.public
 
