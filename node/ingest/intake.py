@@ -182,12 +182,12 @@ class Intake:
             self.plan.secrets.append((no, name, use, self.vault.seal(secret) if secret else None))
 
     def _lock_up(self, entry: Accepted | Stored) -> None:
+        self._ensure_numbered(entry)
         self.plan.unread.append((entry.number, self.space.index.secrets[entry.change.header.epoch]))
 
     def gather(self, entry: Accepted | Stored, opened: Opened, *, is_void: bool = False) -> None:
         """Note what a change of talk says about which subject; of a void one, only that it does."""
         if opened.locked:
-            self._ensure_numbered(entry)
             self._lock_up(entry)
         elif opened.wrong:
             self.plan.refusals.append((entry.number, opened.wrong))

@@ -235,6 +235,7 @@ class Road:
         self.elsewhere += work.elsewhere
         if work.unlocked:
             await self._read_locked(space)
+            space = self.spaces[space.id]
         if space.index.forked and kept:
             await vouch(self, space, kept)
         if any(entry.change.header.klass == LAW for entry in kept):
@@ -281,10 +282,17 @@ class Road:
         return (*header.deps, change.id) if header.seq <= log.seq else header.deps
 
     async def _read_locked(self, space: Space) -> None:
-        """Read what lay sealed until its secret came."""
+        """Read what lay sealed until its secret came; where law is among it, all law is judged anew, in its order."""
         known = [no for name, no in space.index.secrets.items() if name in space.secrets.by_name]
         numbers = await self.database.read(lambda db: store_log.unread_numbers(db, known))
-        await self._refold(space, numbers)
+        law = await self.database.read(lambda db: store_log.law_among(db, numbers))
+        if law:
+            await self.reload(space)
+            refused = self.spaces[space.id].law.refused
+            reasons = [(number, refused.get(number)) for number in law]
+            await self.database.transaction(lambda db: store_log.write_refusals(db, reasons))
+            await make_cuts(self, self.spaces[space.id])
+        await self._refold(self.spaces[space.id], numbers)
 
     async def rebuild(self, space: Space) -> None:
         """Make a space's read model anew from its log; the caller has emptied it."""

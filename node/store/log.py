@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgpack
 
-from crdt.change import PUBLIC, Change, Header, change_id, decode_change, digest, encode_change, encode_header
+from crdt.change import BINDING, PUBLIC, Change, Header, change_id, decode_change, digest, encode_change, encode_header
 from crdt.history import Accepted, History, Log, Parent, Pasts
 from node.store.bulk import insert_many
 
@@ -26,6 +26,7 @@ SELECT number, depth, past FROM change WHERE class < 2 AND +log IN (SELECT no FR
 """The plus keeps SQLite from looking through whole logs instead of the index of the law, which is short."""
 
 _new = tuple.__new__  # as in crdt.batch
+_CLASS = "SELECT class FROM change WHERE number = ?"
 _SELECT = "SELECT number, log, seq, id, signature, time, class, secret, deps, body, depth FROM change"
 
 
@@ -295,6 +296,20 @@ def unread_numbers(connection: sqlite3.Connection, secrets: Iterable[int]) -> li
     for secret in secrets:
         numbers += [row[0] for row in connection.execute("SELECT number FROM unread WHERE secret = ?", (secret,))]
     return sorted(numbers)
+
+
+def write_refusals(connection: sqlite3.Connection, reasons: Iterable[tuple[int, str | None]]) -> None:
+    """Write why changes have no effect, instead of what was written of them before; None where they have."""
+    pairs = list(reasons)
+    connection.executemany("DELETE FROM refusal WHERE number = ?", [(number,) for number, _ in pairs])
+    rows = [(number, why) for number, why in pairs if why is not None]
+    connection.executemany("INSERT INTO refusal VALUES(?, ?)", rows)
+
+
+def law_among(connection: sqlite3.Connection, numbers: Iterable[int]) -> list[int]:
+    """Return which of some changes are law, or what law counts."""
+    kinds = ((number, connection.execute(_CLASS, (number,)).fetchone()) for number in numbers)
+    return [number for number, row in kinds if row and row[0] <= BINDING]
 
 
 def numbers_of(connection: sqlite3.Connection, space: int) -> list[int]:

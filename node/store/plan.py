@@ -75,4 +75,4 @@ class Plan:
         if self.read:
             connection.executemany("DELETE FROM unread WHERE number = ?", [(number,) for number in self.read])
         if self.refusals:
-            connection.executemany("INSERT OR REPLACE INTO refusal VALUES(?, ?)", self.refusals)
+            log.write_refusals(connection, self.refusals)
