@@ -128,9 +128,20 @@ class Neighbours:
         return [neighbour for neighbour in self.known.values() if neighbour.connected]
 
     def _find(self, device: bytes) -> Neighbour | None:
-        if device not in self.known and len(self.known) >= MAX_KNOWN:
+        if device not in self.known and len(self.known) >= MAX_KNOWN and not self._forget_one():
             return None
         return self.known.setdefault(device, Neighbour(device))
+
+    def _forget_one(self) -> bool:
+        """Make room: a stranger goes first, else who was not seen for longest; tell whether anybody could go."""
+        strangers = self.syncer.strangers
+        idle = [n for n in self.known.values() if not (n.connected or n.calling or n.asked)]
+        gone = min(idle, key=lambda n: (n.device not in strangers, bool(n.addresses), n.seen_ms or 0), default=None)
+        if gone is None:
+            return False
+        del self.known[gone.device]
+        strangers.discard(gone.device)
+        return True
 
     async def _run(self) -> None:
         while True:
