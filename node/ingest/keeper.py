@@ -32,6 +32,8 @@ PORTION_BYTES = 448 * 1024
 MAX_PUSHED = 64
 MAX_PUSHED_BYTES = 512 * 1024
 MUCH = 100
+MAX_UNKNOWN = 32  # knocks with tickets of devices that this node has not heard of: anybody can make such out
+BUSY_DOOR = "Many have knocked here with invitations of people whom nobody here knows yet. Try again later."
 BUSY_TICKET = "As many as this invitation is for have knocked already."
 
 
@@ -118,6 +120,8 @@ class Keeper:
                 if terms.purpose == "member" and terms.inviter == self.road.device.public:
                     holons.allow_newcomer(self.road, view, command.person)
                 require(view.law.uses_of(terms) + view.law.pending(terms) < terms.uses, BUSY_TICKET)
+                known = view.law.person_of(terms.inviter) is not None
+                require(known or view.law.pending_unknown() < MAX_UNKNOWN, BUSY_DOOR)
             except Refused as refusal:
                 return str(refusal)
         await self.road.receive(view, batch, peer)

@@ -8,11 +8,12 @@ from crdt.change import Change, Header, encode_body, make
 from identity.certificates import certify
 from identity.errors import Malformed
 from identity.keys import SigningKey
-from identity.links import read_link
-from identity.tickets import prove
+from identity.links import issue, read_link
+from identity.tickets import Offer, prove
 from node.domain.area import wire_fields
 from node.domain.law.membership import JoinSpace
 from node.ingest.belonging import withdraw
+from node.ingest.keeper import MAX_UNKNOWN
 from node.ingest.spaces import Space
 from node.runtime import now_ms
 
@@ -59,6 +60,27 @@ async def test_one_ticket_brings_no_more_knocks_than_it_has_uses(start: Neighbou
     assert answers[:3] == [None] * 3
     assert all(answers[3:])
     assert len(garden.history.logs) == before + 3
+
+
+async def test_tickets_that_no_member_made_out_fill_no_house_and_use_up_no_other(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    link = await link_to(amina, garden)
+    one_time = read_link(link).signing_key
+    offer = Offer(garden.id, "Garden", "Mallory", now_ms() + 1_000_000, garden.secrets.discovery, 10_000)
+
+    answers = []
+    for number in range(40):
+        key = one_time if number < 3 else SigningKey.generate()
+        forged = issue(SigningKey.generate(), offer, key)[1]
+        device = SigningKey.generate()
+        knock = encode_batch([knock_of(garden, forged, device)])
+        answers.append(await amina.keeper.deliver_knock(garden.id, knock, device.public))
+    honest = SigningKey.generate()
+    answer = await amina.keeper.deliver_knock(garden.id, encode_batch([knock_of(garden, link, honest)]), honest.public)
+
+    assert answers.count(None) == MAX_UNKNOWN
+    assert answer is None
 
 
 async def test_nobody_knocks_in_anothers_name(start: Neighbourhood) -> None:

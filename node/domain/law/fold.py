@@ -147,7 +147,11 @@ class Law:
 
     def pending(self, ticket: Terms) -> int:
         """Return how many knocks with a ticket nobody answered yet."""
-        return sum(not join.admitted and join.terms.key == ticket.key for join in self.joins.values())
+        return sum(join.terms.key == ticket.key for join in self.waiting(ticket.inviter))
+
+    def pending_unknown(self) -> int:
+        """Return how many knocks nobody answered yet that came by a ticket of a device without standing."""
+        return sum(not join.admitted and self.person_of(join.terms.inviter) is None for join in self.joins.values())
 
     def uses_of(self, ticket: Terms | Ticket, view: View | None = None) -> int:
         """Return how many were let in by a ticket."""
