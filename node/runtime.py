@@ -252,7 +252,7 @@ class Node:
     async def _heard(self, space: Space, accepted: Sequence[Accepted], _origin: bytes | None) -> None:
         for listener in self.listeners:
             listener(space, accepted)
-        if space.is_moved_by(accepted):
+        if space.law.has_moved():
             self._keep(self._after_law(space))
 
     async def _after_law(self, space: Space) -> None:

@@ -208,14 +208,6 @@ class Space:
             return secrets
         return Secrets(secrets.discovery, list(secrets.law), [secrets.present["talk"]])
 
-    def is_moved_by(self, accepted: Sequence[Accepted]) -> bool:
-        """Tell whether there may be something to do after changes: law has come, or what it counts may suffice now."""
-        klasses = {entry.change.header.klass for entry in accepted}
-        if LAW in klasses or BINDING not in klasses:
-            return LAW in klasses
-        waiting = any(not join.admitted for join in self.law.joins.values())
-        return waiting or bool(self.law.suspensions) or any(not p.openings for p in self.law.proposals.values())
-
     # -- on the road ------------------------------------------------------------------------------------------------
 
     def remember(self, entries: Sequence[Accepted]) -> None:

@@ -16,6 +16,7 @@ from node.domain.area import require
 from node.domain.law import admitting, deciding
 from node.domain.law.admitting import MAX_KNOCKS, Effect, LawRule
 from node.domain.law.charter import Charter
+from node.domain.law.decisions import CastBallot
 from node.domain.law.keys import Handing
 from node.domain.law.membership import LAW_VERSION, FoundSpace, RotateKeys
 from node.domain.law.records import Act, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal
@@ -56,6 +57,7 @@ class Law:
     refused: dict[int, str] = field(default_factory=dict)
     _persons: dict[bytes, list[Grant]] = field(default_factory=dict)
     _acts: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
+    _moved: bool = False
     _seen: int = 0
     _mask: int = 0
     _founded: Sealed | None = None
@@ -190,6 +192,7 @@ class Law:
         effect()
         self._present = None
         self._note_handing(change)
+        self._moved = self._moved or not isinstance(change.command, CastBallot)  # ballots wait for their vote's end
         if len(self.seal_bits) > before:
             self._mask |= 1 << self.pasts.place(change.number)
         return True
@@ -224,6 +227,11 @@ class Law:
         except CommonsError as error:
             return str(error)
         return None
+
+    def has_moved(self) -> bool:
+        """Tell, once, whether something had an effect by which somebody may have something to do."""
+        moved, self._moved = self._moved, False
+        return moved
 
     def _note_branch(self, change: LawChange) -> None:
         """Remember where two law changes of one log do not know of each other: its author forked it."""
