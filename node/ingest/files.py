@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 MAX_AT_ONCE = 4
 PAUSE_S = 0.1
+AGAIN_S = 60.0  # after which a peer who lacked a file is asked again
 
 
 @dataclass(slots=True)
@@ -42,7 +43,8 @@ class Files:
     def __init__(self, road: Road) -> None:
         self.road = road
         self._fetching: dict[bytes, Fetch] = {}
-        self._lacking: set[tuple[bytes, bytes]] = set()
+        self._lacking: dict[tuple[bytes, bytes], float] = {}
+        self._again: dict[bytes, asyncio.TimerHandle] = {}
         self._syncer: Syncer[Any] | None = None
         self._to_look: dict[bytes, Space] = {}
         self._looking: set[asyncio.Task[None]] = set()
@@ -60,6 +62,8 @@ class Files:
 
     async def close(self) -> None:
         """Look no more."""
+        for timer in self._again.values():
+            timer.cancel()
         for task in self._looking:
             task.cancel()
         await asyncio.gather(*self._looking, return_exceptions=True)
@@ -76,11 +80,20 @@ class Files:
         missing = await self.road.database.read(lambda db: blobs.missing_blobs(db, space.index.no))
         running = self._syncer.running if self._syncer is not None else {}
         self._fetching = {hash_: fetch for hash_, fetch in self._fetching.items() if fetch.peer in running}
+        loop = asyncio.get_running_loop()
+        late = loop.time() - AGAIN_S
+        self._lacking = {key: since for key, since in self._lacking.items() if key[0] in running and since > late}
+        if missing and self._lacking and self._syncer is not None and space.id not in self._again:
+            self._again[space.id] = loop.call_later(AGAIN_S, self._look_again, space, self._syncer)
         for hash_ in missing:
             if len(self._fetching) >= MAX_AT_ONCE:
                 return
             if hash_ not in self._fetching:
                 self._ask(space.id, hash_)
+
+    def _look_again(self, space: Space, syncer: "Syncer[Any]") -> None:
+        del self._again[space.id]
+        self.look(space, syncer)
 
     def _ask(self, space: bytes, hash_: bytes) -> None:
         """Ask a neighbour who has not said that they lack it."""
@@ -112,7 +125,7 @@ class Files:
             raise Malformed("a peer sends a file that it was not asked for")
         if piece.size == 0:
             del self._fetching[piece.hash]
-            self._lacking.add((peer, piece.hash))
+            self._lacking[peer, piece.hash] = asyncio.get_running_loop().time()
         elif piece.offset != len(fetch.data) or not piece.data or piece.size > MAX_MEDIA_BYTES:
             raise Malformed("a peer sends a file in pieces that do not fit")
         else:
@@ -136,6 +149,6 @@ class Files:
             blob = blobs.make_blob(data)
         except Refused as error:
             logger.info("file was refused peer=%s error=%s", short(peer), error)
-            self._lacking.add((peer, hash_))
+            self._lacking[peer, hash_] = asyncio.get_running_loop().time()
             return
         await self.road.database.transaction(lambda db: blobs.add_blobs(db, [blob]))

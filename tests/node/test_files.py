@@ -1,13 +1,14 @@
 """Pictures of posts travel to members, are checked, and go when the post is taken back."""
 
 import pytest
-from loopback import Neighbourhood, link_to, until
+from loopback import Neighbourhood, link_to, same, until
 
 from crdt.change import digest
 from crdt.effects import DeliverBlob
 from crdt.messages import BLOB_PIECE_BYTES
 from identity.errors import Malformed
 from node.domain.posts import WritePost
+from node.ingest import files
 from node.ingest.writing import retract_command
 from node.runtime import Node
 from node.store import blobs
@@ -39,6 +40,22 @@ async def test_a_picture_reaches_members_and_goes_with_its_post(start: Neighbour
     assert arrived is not None
     assert arrived.data == PICTURE
     assert len(PICTURE) > 3 * BLOB_PIECE_BYTES
+
+
+async def test_who_lacked_a_file_is_asked_again(start: Neighbourhood, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "AGAIN_S", 0.01)
+    amina, bola = await start("Amina"), await start("Bola")
+    garden = await amina.found("Garden")
+    await bola.join(await link_to(amina, garden))
+    await until(lambda: same(garden.id, amina, bola))
+    blob = blobs.make_blob(PICTURE)
+    media = [[blob.hash, blob.media_type, "a pump", blob.size]]
+    await amina.road.submit(garden, WritePost("Look", None, None, media))
+    await until(lambda: bola.keeper.files._lacking)
+
+    await amina.database.transaction(lambda db: blobs.add_blobs(db, [blob]))
+
+    await until(lambda: held(bola, blob.hash))
 
 
 async def test_a_file_is_handed_out_only_where_a_post_shows_it(start: Neighbourhood) -> None:
