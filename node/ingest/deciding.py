@@ -178,16 +178,19 @@ def _to_review(road: Road, space: Space, view: View) -> Iterator[Propose]:
 
 def _about_opening(road: Road, opening: Opening, view: View) -> Iterator[Any]:
     """An auditor or steward confirms an opening that leaves out nobody; who was left out objects."""
-    me, at = road.me, opening.change.time
-    left_out = {
-        grant.person for grant in view.standing() if grant.person not in opening.electorate and grant.since_ms <= at
-    }
-    if me in left_out and me not in {act.person for act in opening.contests}:
-        yield ContestOpening(opening.change.id)
-    office = may_confirm(view, me, road.now_ms())
+    me = road.me
+    if me not in opening.electorate and me not in {act.person for act in opening.contests}:
+        yield ContestOpening(opening.change.id)  # which law refuses to who came later
     said = me in {act.person for act, _ in opening.cosigners}
-    if office and not left_out and not said and not opening_holds(opening, view) and not opening.contests:
+    settled = said or opening.contests or opening_holds(opening, view)
+    if not settled and may_confirm(view, me, road.now_ms()) and not _leaves_out(opening, view):
         yield CosignOpening(opening.change.id)
+
+
+def _leaves_out(opening: Opening, view: View) -> bool:
+    """Tell whether somebody who was a member when a vote was opened is not in its electorate."""
+    at, voters = opening.change.time, opening.electorate
+    return any(grant.person not in voters and grant.since_ms <= at for grant in view.standing())
 
 
 def _about_end(road: Road, space: Space, proposal: Proposal, view: View) -> Iterator[Any]:
