@@ -92,7 +92,8 @@ class Intake:
         if opened is None or opened.locked:
             opened = space.open(entry.change)
         log = space.history.logs.get(header.author) or self.new_logs.get(header.author)
-        stands = (log is not None and log.standing) or space.law.in_standing(header.author, entry.past) is not None
+        stood = log is not None and log.standing and not self._has_left(header.author)
+        stands = stood or space.law.in_standing(header.author, entry.past) is not None
         if not stands and not self._may_begin(entry, opened):
             return False
         log = log or self._begin_log(header.author)
@@ -104,6 +105,11 @@ class Intake:
         else:
             self.gather(entry, opened)
         return True
+
+    def _has_left(self, author: bytes) -> bool:
+        """Tell whether a device's person ever left: then each change tells by its own past whether it comes after."""
+        law = self.space.law
+        return bool(law.leaves) and any(grant.person in law.leaves for grant in law.grants.get(author, ()))
 
     def _begin_log(self, author: bytes) -> Log:
         index = self.space.index

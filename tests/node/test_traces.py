@@ -14,7 +14,7 @@ from identity.keys import SigningKey
 from identity.links import read_link
 from identity.tickets import prove
 from node.domain.area import wire_fields
-from node.domain.law.membership import JoinSpace, RevokeDevice, WithdrawTicket
+from node.domain.law.membership import EnterDevice, JoinSpace, LeaveSpace, RevokeDevice, WithdrawTicket
 from node.domain.posts import RetractPost
 from node.ingest.spaces import Space
 
@@ -39,6 +39,27 @@ async def test_law_whose_body_was_left_out_is_taken_from_nobody(start: Neighbour
     outcome = await amina.road.receive(amina.road.spaces[garden.id], Batch([law], {}), mallory.device.public)
 
     assert [entry.change for entry in outcome.accepted] == [law]
+
+
+async def test_who_has_left_says_nothing_more_from_any_device(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    kim = await Member.join(amina, garden, "Kim")
+    phone = Member(amina, garden, kim.root, SigningKey(bytes([9]) * 32))
+    enter = EnterDevice(certify(kim.root, phone.device.public, 3, amina.clock_ms()))
+    deps = garden.history.next_deps(phone.device.public, 32)
+    header = Header(garden.id, phone.device.public, 1, b"", deps, amina.clock_ms(), enter.klass, b"", b"", 0)
+    body = encode_body(enter.kind, wire_fields(enter))
+    first = make(header, body, phone.device, garden.secret_for(enter.klass))
+    await amina.road.receive(garden, Batch([first], {}), phone.device.public)
+    await phone.write("from my phone")
+    log = garden.history.logs[phone.device.public]
+
+    await kim.say(LeaveSpace())
+    before = log.seq
+    await phone.write("I am still here")
+
+    assert garden.history.logs[phone.device.public].seq == before == 2
 
 
 async def test_a_cut_that_a_power_cut_came_before_is_made_at_the_next_start(start: Neighbourhood) -> None:
