@@ -5,7 +5,18 @@ whom this node has not heard yet, may show its *papers*: the changes of law that
 """
 
 from crdt import messages as m
-from crdt.effects import CheckPapers, DeliverKnock, Effect, LoadPapers, Reached, Send, TurnedAway, Unlock, Waiting
+from crdt.effects import (
+    CheckPapers,
+    DeliverKnock,
+    Effect,
+    LoadPapers,
+    LoadWord,
+    Reached,
+    Send,
+    TurnedAway,
+    Unlock,
+    Waiting,
+)
 from crdt.exchange import Channel, Exchange
 
 
@@ -59,17 +70,22 @@ class Belonging(Exchange):
         return m.encode(m.OPEN, channel.number, root, channel.view.keys_digest(), channel.held_told)
 
     def _greet_guest(self, channel: Channel) -> list[Effect]:
-        """Take in the knock of a peer who is not let in yet, once; tell them who has to answer it."""
+        """Take in the knock of a peer who is not let in yet, once; tell them who has to answer it, and how far."""
         if channel.peer_knock and not channel.knock_delivered:
             channel.knock_delivered = True
             return [DeliverKnock(channel.space, channel.peer_knock)]
-        inviter = channel.view.inviter_of(self.peer)
-        if inviter is None:
+        if channel.view.inviter_of(self.peer) is None:
             return self._show_papers(channel)
-        if channel.guest_told:
+        return [LoadWord(channel.space)]
+
+    def tell_guest(self, space: bytes, word: bytes) -> list[Effect]:
+        """Tell a peer who waits how far its knock is, unless it was told the same before."""
+        channel = self.channels[space]
+        inviter = channel.view.inviter_of(self.peer)
+        if inviter is None or channel.opened or not word or word == channel.guest_told:
             return []
-        channel.guest_told = True
-        return [Send(m.encode(m.GUEST, channel.number, inviter))]
+        channel.guest_told = word
+        return [Send(m.encode(m.GUEST, channel.number, inviter, word))]
 
     def _show_papers(self, channel: Channel) -> list[Effect]:
         """Show a peer that neither side has heard of how this node came to belong: it may do the same."""
@@ -100,6 +116,8 @@ class Belonging(Exchange):
         return effects + self._compare(channel)
 
     def _on_knock(self, channel: Channel, change: bytes) -> list[Effect]:
+        if channel.knock_delivered:
+            return []  # once is enough: nobody has to look at the same door again and again
         channel.peer_knock = change
         if not channel.view.is_open():
             return []  # it waits here until this node itself was let in
@@ -113,8 +131,8 @@ class Belonging(Exchange):
     def _on_turned_away(self, channel: Channel, words: str) -> list[Effect]:
         return [TurnedAway(channel.space, words)]
 
-    def _on_guest(self, channel: Channel, inviter: bytes) -> list[Effect]:
-        return [Waiting(channel.space, inviter)]
+    def _on_guest(self, channel: Channel, inviter: bytes, word: bytes) -> list[Effect]:
+        return [Waiting(channel.space, inviter, word)]
 
     def _on_keys(self, channel: Channel, sealed: bytes) -> list[Effect]:
         view = channel.view

@@ -105,6 +105,13 @@ class CheckPapers:
 
 
 @dataclass(frozen=True, slots=True)
+class LoadWord:
+    """Load what to tell a peer who knocked and is not let in yet, then call `tell_guest`."""
+
+    space: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Unlock:
     """Open sealed secrets, take them in, then call `unlocked`."""
 
@@ -181,12 +188,13 @@ class InSync:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The peer knows of this node's knock; the named device has to answer it."""
+    """The peer knows of this node's knock; the named device has to answer it. `word` says how far that is."""
 
     space: bytes
     inviter: bytes
+    word: bytes
 
 
-Door = DeliverKnock | LoadPapers | CheckPapers | Unlock
+Door = DeliverKnock | LoadPapers | CheckPapers | LoadWord | Unlock
 Storing = Deliver | Finish | DeliverProof | LoadProof | Door | Load | LoadBlob | DeliverBlob
 Effect = Send | Storing | Reached | Rest | Learn | InSync | Waiting | TurnedAway

@@ -61,7 +61,7 @@ class Channel:
     wanted: dict[int, float] = field(default_factory=dict)
     fetching: set[bytes] = field(default_factory=set)
     asked: bool = False
-    guest_told: bool = False
+    guest_told: bytes | None = None
     papers_shown: bool = False
     papers_seen: bool = False
     holes: int = 0

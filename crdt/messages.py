@@ -6,7 +6,7 @@
 | SPACES | MACs | one per space, padded: who knows a space recognises its own, nobody else learns anything |
 | OPEN | space, root, keys, held | here is what I hold in this space, and how far I hold your log |
 | KNOCK | space, batch | I hold a ticket: these are my knocks, the last one counts; empty: I belong, and lack the keys |
-| GUEST | space, inviter | I know you knocked; this device has to let you in |
+| GUEST | space, inviter, word | I know you knocked; this device has to let you in; how far that is, as far as I know |
 | TURNED_AWAY | space, words | your knock was not taken, and why |
 | KEYS | space, sealed | the space's secrets, sealed to your device |
 | ASK | space | tell me what you hold |
@@ -48,6 +48,7 @@ MAX_FRAME_BYTES = MAX_BATCH_BYTES + MAX_BODY_BYTES + 4096
 MAX_ENTRIES = 8192
 MAX_PEERS = 64
 MAX_PAPERS = 48
+MAX_GUEST_BYTES = 4096
 MAX_PAPER_BYTES = 16 * 1024
 MAX_BLOB_BYTES = 16 * 1024 * 1024
 BLOB_PIECE_BYTES = 128 * 1024
@@ -134,7 +135,7 @@ _FIELDS: dict[int, tuple[Callable[[Any], bool], ...]] = {
     SPACES: (_many(_blob(MAC_BYTES, MAC_BYTES), MAX_SPACES),),
     OPEN: (_space, _blob(ROOT_BYTES, ROOT_BYTES), _blob(8, 8), _seq),
     KNOCK: (_space, _blob(0, 16_384)),
-    GUEST: (_space, _key),
+    GUEST: (_space, _key, _blob(0, MAX_GUEST_BYTES)),
     TURNED_AWAY: (_space, _text),
     KEYS: (_space, _blob(1, 65_536)),
     ASK: (_space,),

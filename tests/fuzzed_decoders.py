@@ -106,7 +106,8 @@ def conversations() -> list[list[bytes]]:
         m.encode(m.ENTRIES, 0, b"\x01", [[author, 3, ID, True]], False), m.encode(m.WANT, 0, 1, [[author, 1, 3]]),
         m.encode(m.WANT_IDS, 0, 2, [ID]), m.encode(m.PUSH, 0, batch), m.encode(m.BATCH, 0, 1, batch, True),
         m.encode(m.STORED, 0, 1), m.encode(m.HELD, 0, 4), m.encode(m.KNOCK, 0, batch), m.encode(m.KEYS, 0, b"k" * 80),
-        m.encode(m.PEERS, 0, ["/ip4/10.0.0.1/tcp/1"]), m.encode(m.TURNED_AWAY, 0, "no"), m.encode(m.GUEST, 0, ID),
+        m.encode(m.PEERS, 0, ["/ip4/10.0.0.1/tcp/1"]), m.encode(m.TURNED_AWAY, 0, "no"),
+        m.encode(m.GUEST, 0, ID, b"w" * 40),
         m.encode(m.WANT_BLOB, 0, ID, 0), m.encode(m.BLOB, 0, ID, 0, 5, b"bytes"), m.encode(m.WANT_PROOF, 0, author),
         m.encode(m.PROOF, 0, batch, batch),
     ]  # fmt: skip

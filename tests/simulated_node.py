@@ -275,6 +275,9 @@ class SimNode:
     async def check_papers(self, space: bytes, papers: list[bytes], peer: bytes) -> None:
         raise AssertionError(f"nobody here shows papers: {papers!r} of {peer!r} in {space!r}")
 
+    async def word(self, space: bytes, peer: bytes) -> bytes:
+        return peer if space in self.spaces else b""
+
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         raise AssertionError(f"an honest log shows as forked: {one!r} {other!r} in {space!r}")
 
@@ -306,5 +309,5 @@ class SimNode:
         log = self.spaces[space].history.logs.get(self.key)
         self.reached(space, peer, log.seq if log else 0)
 
-    def waiting(self, _space: bytes, inviter: bytes) -> None:
-        assert inviter != self.key
+    def waiting(self, _space: bytes, peer: bytes, inviter: bytes, word: bytes) -> None:
+        assert (inviter != self.key, peer != self.key, word) == (True, True, self.key)

@@ -42,7 +42,7 @@ def need_space(node: Node, wish: str | None) -> Space:
 def space_data(node: Node, space: Space) -> Data:
     """Return a space as the API shows it."""
     members = space.law.members()
-    inviter = node.keeper.inviters.get(space.id)
+    inviter = node.keeper.words.inviters.get(space.id)
     arriving = node.keeper.arriving(space.id)
     return {
         "id": space.id.hex(),
@@ -54,6 +54,26 @@ def space_data(node: Node, space: Space) -> Data:
         "arriving": arriving._asdict() if arriving is not None else None,
         "turned_away": node.keeper.refusals.get(space.id) if space.state == "waiting" else None,
         "waiting_for": to_did(inviter) if inviter and space.state == "waiting" else None,
+        "waiting": _told(node, space) if space.state == "waiting" else None,
+    }
+
+
+def _told(node: Node, space: Space) -> Data | None:
+    """Return what was told of this node's knock; nobody but the laptop that invited it can be told apart."""
+    words = node.keeper.words
+    told = words.by_inviter.get(space.id) or words.by_another.get(space.id)
+    if told is None:
+        return None
+    said = told.word
+    return {
+        "said_by_inviter": space.id in words.by_inviter,
+        "time": told.time_ms,
+        "admission": said.admission,
+        "needed": said.needed,
+        "vouched": said.vouched,
+        "names": list(said.names),
+        "vote": said.vote or None,
+        "ends": said.ends_ms or None,
     }
 
 

@@ -143,11 +143,25 @@ def spaces(options: Options) -> int:
 
 def _space_state(space: Data) -> str:
     if space["state"] == "waiting":
-        return f"not let in: {space['turned_away']}" if space["turned_away"] else "waiting to be let in"
+        return f"not let in: {space['turned_away']}" if space["turned_away"] else _how_far(space["waiting"])
     people = "1 person" if space["members"] == 1 else f"{space['members']} people"
     words = f"{people}, {space['changes']} changes, digest {space['digest']}"
     arriving = space["arriving"]
     return f"{words}; {arriving['here']:,} of about {arriving['whole']:,} have arrived" if arriving else words
+
+
+def _how_far(told: Data | None) -> str:
+    """Return how far one's coming in is, and whose word that is."""
+    words = "waiting to be let in"
+    if told is None:
+        return words
+    if told["admission"] == "vouch":
+        named = f": {', '.join(told['names'])}" if told["names"] else ""
+        words += f"; {told['vouched']} of {told['needed']} vouched{named}"
+    elif told["admission"] == "vote":
+        votes = {"open": f"the vote ends {_moment(told['ends'] or 0)}", "no": "the vote was no", None: "no vote yet"}
+        words += f"; {votes[told['vote']]}"
+    return words if told["said_by_inviter"] else f"{words} (so says a laptop that did not invite you)"
 
 
 def invite(options: Options) -> int:

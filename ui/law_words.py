@@ -37,6 +37,10 @@ _CHOICES: Mapping[str, Mapping[Any, str]] = {
         "vouch": _("Whoever enough members vouch for is let in."),
         "vote": _("Whoever the members decide to let in, is let in."),
     },
+    "vouchers_named": {
+        True: _("Who waits to be let in is told who vouched for them."),
+        False: _("Who waits to be let in is told only how many vouched for them."),
+    },
     "inviters": {"members": _("Every member may invite."), "stewards": _("Stewards invite.")},
     "newcomers_read_past": {
         True: _("Newcomers may read what was said before they came."),
@@ -161,6 +165,7 @@ def sentences(speak: Speaker, charter: Charter) -> list[tuple[str, str]]:
 RULE_LABELS = {
     "admission": _("Who is let in"),
     "vouchers": _("How many have to vouch"),
+    "vouchers_named": _("What a newcomer is told of who vouched"),
     "inviters": _("Who invites"),
     "invitations": _("How many one member lets in within 30 days"),
     "newcomers_read_past": _("What newcomers may read"),

@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 HEARTBEAT_S = 15.0
 REACH_TICK_S = 0.5
 ARRIVING_TICK_S = 1.0
+WAITING_TICK_S = 0.2
 MAX_QUEUED = 256
 MAX_STREAMS = 64
 MAX_REMEMBERED = 512
@@ -113,6 +114,7 @@ class Hub:
         self._reach: dict[tuple[bytes, bytes], int] = {}
         self._tickers: list[asyncio.Task[None]] = []
         self._telling: set[asyncio.Task[None]] = set()
+        self._told_waiting: set[bytes] = set()
 
     def attach(self) -> None:
         """Begin to hear the node, once."""
@@ -122,6 +124,7 @@ class Hub:
         self.node.listeners.append(self.heard)
         self.node.road.heard.append(self._count)
         self.node.neighbours.changed = self.neighbours_changed
+        self.node.keeper.told = self.waiting_told
         self._reach = dict(self.node.keeper.reach)
         loop = asyncio.get_running_loop()
         self._tickers = [
@@ -157,6 +160,17 @@ class Hub:
     def neighbours_changed(self) -> None:
         """Tell that a neighbour came, went or could not be reached."""
         self.tell(place="neighbours", kind="part")
+
+    def waiting_told(self, space: bytes) -> None:
+        """Tell that somebody said something about this node's knock: once, however often it is said in a moment."""
+        if space not in self._told_waiting:
+            self._told_waiting.add(space)
+            asyncio.get_running_loop().call_later(WAITING_TICK_S, self._tell_waiting, space)
+
+    def _tell_waiting(self, id_: bytes) -> None:
+        self._told_waiting.discard(id_)
+        if id_ in self.node.road.spaces:
+            self.tell(place=space_place(self.node.road.spaces[id_]), kind="part")
 
     def _count(self, _space: Space, accepted: Sequence[Accepted], origin: bytes | None) -> None:
         if origin is not None:

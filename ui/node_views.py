@@ -77,11 +77,30 @@ class InviteOffer(NamedTuple):
     expires_ms: int
 
 
+class GuestView(NamedTuple):
+    """How far a newcomer's coming in is, as a laptop said at a time: the one that invited them, or another.
+
+    ``names`` are those of who vouched; ``vote`` is "", "open", "over" (and not sealed yet) or "no". Where the one that
+    invited said so earlier, ``others_say`` is what another laptop counted since. ``rules`` are sentences.
+    """
+
+    admission: str
+    needed: int
+    vouched: int
+    names: tuple[str, ...]
+    vote: str
+    ends_ms: int
+    is_inviters: bool
+    time_ms: int
+    others_say: int | None = None
+    rules: tuple[str, ...] = ()
+
+
 class WaitingView(NamedTuple):
     """What one knows while one waits to be let in: who is near, and what kept laptops from being reached.
 
-    ``refusal`` says why the knock was turned away, nearly always empty. ``vouched`` of ``needed`` members vouched, as
-    far as a newcomer may read that: 0 of 0 where they may not.
+    ``refusal`` says why the knock was turned away, nearly always empty; ``guest`` how far one's coming in is, if
+    anybody told.
     """
 
     space_name: str
@@ -93,8 +112,7 @@ class WaitingView(NamedTuple):
     ways: tuple[NavItem, ...]
     refusal: str = ""
     join_url: str = ""
-    vouched: int = 0
-    needed: int = 0
+    guest: GuestView | None = None
 
 
 class DeviceOffer(NamedTuple):

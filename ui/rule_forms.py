@@ -21,6 +21,7 @@ NUMBERS: Mapping[str, tuple[int, int]] = {
 }
 CHOICES: Mapping[str, Sequence[Any]] = {
     "admission": ("open", "invite", "vouch", "vote"),
+    "vouchers_named": (True, False),
     "inviters": ("members", "stewards"),
     "newcomers_read_past": (True, False),
     "publish_log": (False, True),

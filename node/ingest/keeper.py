@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from crdt.batch import MAX_BATCH_BYTES, MAX_BATCH_CHANGES, decode_batch, encode_batch, unbroken
@@ -17,6 +17,7 @@ from node.domain.law.membership import JoinSpace
 from node.ingest import holons
 from node.ingest.files import Files
 from node.ingest.forks import take_proof
+from node.ingest.guests import Words, word_for
 from node.ingest.intake import Arrival
 from node.ingest.papers import believed, own_papers
 from node.ingest.road import Road
@@ -55,10 +56,11 @@ class Keeper:
         self.shown: dict[tuple[bytes, bytes], dict[bytes, int]] = {}
         self.met: dict[bytes, float] = {}
         self.in_sync_spaces: set[bytes] = set()
-        self.inviters: dict[bytes, bytes] = {}
+        self.words = Words(road)
         self.refusals: dict[bytes, str] = {}
         self._refused_to: dict[bytes, set[bytes]] = {}
         self.files = Files(road)
+        self.told: Callable[[bytes], None] = lambda _space: None
         road.heard.append(self.heard)
 
     @property
@@ -140,6 +142,10 @@ class Keeper:
         by = believed(self.spaces[space], papers, peer)
         if by is not None:
             self.spaces[space].believed[peer] = by
+
+    async def word(self, space: bytes, peer: bytes) -> bytes:
+        """Return what to tell a peer who knocked and waits."""
+        return await word_for(self.road, self.spaces[space], peer)
 
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         """Take in a proof that a log is forked; tell whether it was news.
@@ -223,6 +229,8 @@ class Keeper:
         last = {entry.change.header.author: entry.change.header.seq for entry in accepted}
         data = encode_batch([entry.change for entry in accepted])
         await self.syncer.push(News(space.id, last, data, law), origin)
+        if not law and space.is_moved_by(accepted):  # somebody vouched: who waits hears of it
+            await self.syncer.law_changed(space.id)
 
     # -- what was learnt of peers -----------------------------------------------------------------------------------
 
@@ -289,6 +297,7 @@ class Keeper:
         """Note why a member's node did not take this node's knock, and where one belonged by then."""
         self.refusals[space] = words
         self._refused_to[space] = {id_ for id_, view in self.spaces.items() if view.state == "member"}
+        self.told(space)
 
     def has_come_in(self, space: Space) -> bool:
         """Tell, once, whether one came into a space after one was turned away elsewhere: that door may be open now."""
@@ -299,10 +308,15 @@ class Keeper:
             belonged.add(space.id)
         return bool(shut)
 
-    def waiting(self, space: bytes, inviter: bytes) -> None:
-        """Note whose device has to let this node in."""
-        self.inviters[space] = inviter
-        self.refusals.pop(space, None)  # a later knock was taken
+    def waiting(self, space: bytes, peer: bytes, inviter: bytes, word: bytes) -> None:
+        """Note whose device has to let this node in, and how far that is, as a peer says.
+
+        Raises:
+            Malformed: if the peer says nothing of the kind.
+        """
+        news = self.words.take(self.spaces[space], peer, inviter, word)
+        if self.refusals.pop(space, None) or news:  # a later knock was taken
+            self.told(space)
 
 
 def _fitting(changes: Sequence[Change], most_bytes: int) -> list[Change]:

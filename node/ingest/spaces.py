@@ -185,7 +185,9 @@ class Space:
 
     def inviter_of(self, device: bytes) -> bytes | None:
         """Return the device that has to answer a peer's knock, if it knocked."""
-        return next((join.terms.inviter for join in self.law.joins.values() if join.change.author == device), None)
+        knocks = (join for join in self.law.joins.values() if join.change.author == device)
+        last = max(knocks, key=lambda join: join.change.seq, default=None)
+        return last.terms.inviter if last else None
 
     def keys_digest(self) -> bytes:
         """Return 8 bytes that are equal for two nodes with the same secrets."""

@@ -8,7 +8,7 @@ from node.net.ports import Keeper
 
 
 async def at_the_door(keeper: Keeper[Any], session: Session, effect: e.Door) -> list[e.Effect]:
-    """Store a knock, show or look at papers, take in keys; returns what the session says to it."""
+    """Store a knock, tell how far it is, show or look at papers, take in keys; returns what the session says to it."""
     space = effect.space
     match effect:
         case e.DeliverKnock():
@@ -19,6 +19,8 @@ async def at_the_door(keeper: Keeper[Any], session: Session, effect: e.Door) -> 
         case e.CheckPapers():
             await keeper.check_papers(space, effect.papers, session.peer)
             return session.law_changed(space)
+        case e.LoadWord():
+            return session.tell_guest(space, await keeper.word(space, session.peer))
         case e.Unlock():
             await keeper.unlock(space, effect.sealed)
             return session.unlocked(space)

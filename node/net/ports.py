@@ -83,6 +83,9 @@ class Keeper(Protocol[P]):
     async def check_papers(self, space: bytes, papers: list[bytes], peer: bytes) -> None:
         """Take in by which changes of law a peer belongs, where this node has not heard of it yet."""
 
+    async def word(self, space: bytes, peer: bytes) -> bytes:
+        """Return what to tell a peer who knocked and waits; empty if there is nothing."""
+
     async def take_proof(self, space: bytes, one: bytes, other: bytes) -> bool:
         """Take in a proof that a log is forked; tell whether it was news."""
 
@@ -116,5 +119,5 @@ class Keeper(Protocol[P]):
     def turned_away(self, space: bytes, words: str) -> None:
         """Note why a peer did not take this node's knock."""
 
-    def waiting(self, space: bytes, inviter: bytes) -> None:
-        """Note whose device has to let this node in."""
+    def waiting(self, space: bytes, peer: bytes, inviter: bytes, word: bytes) -> None:
+        """Note whose device has to let this node in, and how far that is, as a peer says."""

@@ -270,7 +270,7 @@ class Syncer(Generic[P]):
         match effect:
             case e.Finish() | e.Rest():
                 return await self._agree(session, effect)
-            case e.DeliverKnock() | e.LoadPapers() | e.CheckPapers() | e.Unlock():
+            case e.DeliverKnock() | e.LoadPapers() | e.CheckPapers() | e.LoadWord() | e.Unlock():
                 return await at_the_door(keeper, session, effect)
             case e.DeliverProof() | e.LoadProof():
                 return await self._prove(running, effect)
@@ -328,8 +328,8 @@ class Syncer(Generic[P]):
                 self.keeper.in_sync(space, peer)
             case e.TurnedAway(space, words):
                 self.keeper.turned_away(space, words)
-            case e.Waiting(space, inviter):
-                self.keeper.waiting(space, inviter)
+            case e.Waiting(space, inviter, word):
+                self.keeper.waiting(space, peer, inviter, word)
 
     async def _load(self, running: Running, load: e.Load) -> None:
         async with running.serving:  # one after another: a portion that waits for room is not overtaken by the next

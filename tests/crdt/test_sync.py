@@ -84,7 +84,36 @@ def test_a_stranger_with_the_discovery_key_is_told_nothing_that_is_held() -> Non
     said = {kind: one.told(kind) for kind in (m.OPEN, m.KEYS, m.ROOT, m.BUCKETS, m.ENTRIES, m.PUSH)}
     assert said == {kind: [] for kind in said}
     assert one.told(m.BATCH) == [[0, 1, b"", True]]
-    assert one.told(m.GUEST) == [[0, ADA]]
+    assert one.told(m.GUEST) == [[0, ADA, b"a word"]]
+
+
+def test_who_waits_is_told_how_far_it_is_whenever_that_changes_and_only_then() -> None:
+    mine, theirs = View({ADA}), View(set(), opened=False)
+    theirs.knock = b"a knock"
+    one, two = pair(mine, theirs)
+    talk(one, two)
+    one.carry_out(one.session.law_changed(SPACE))
+    mine.word = b"one more vouched"
+    one.carry_out(one.session.law_changed(SPACE))
+    mine.word = b""
+    one.carry_out(one.session.law_changed(SPACE))
+    talk(one, two)
+
+    told = [effect.word for effect in two.seen if isinstance(effect, e.Waiting)]
+    assert told == [b"a word", b"one more vouched"]
+
+
+def test_a_peer_that_knocks_again_and_again_makes_nobody_look_again() -> None:
+    mine, theirs = View({ADA}), View(set(), opened=False)
+    theirs.knock = b"a knock"
+    one, two = pair(mine, theirs)
+    talk(one, two)
+    before = len(one.seen)
+
+    for number in range(50):
+        one.carry_out(one.session.receive(m.encode(m.KNOCK, 0, b"another %d" % number)))
+
+    assert len(one.seen) == before
 
 
 def test_a_knock_at_a_node_that_waits_itself_is_kept_until_it_was_let_in() -> None:

@@ -28,6 +28,7 @@ class View:
         self.opened = opened
         self.knock: bytes | None = None
         self.changes: list[Change] = []
+        self.word = b"a word"
 
     @property
     def history(self) -> Any:
@@ -91,6 +92,8 @@ class Side:
                 wanted = [(a, seq) for a, first, last in ranges for seq in range(first, last + 1)]
                 places = [c for c in self.view.changes if (c.header.author, c.header.seq) in wanted or c.id in ids]
                 self.carry_out(session.loaded(request, encode_batch(places) if places else None, done=True))
+            case e.LoadWord(space):
+                self.carry_out(session.tell_guest(space, self.view.word))
             case _:
                 pass
 

@@ -1,4 +1,4 @@
-"""The first minutes: say your name, unlock your key, join a space, and wait to be let in."""
+"""The first minutes: say your name, unlock your key, join a space."""
 
 from collections.abc import Mapping
 
@@ -10,16 +10,11 @@ from identity.keys import to_did
 from identity.links import read_link
 from identity.phrase import read_phrase
 from identity.tickets import check_expiry
-from node.domain.law.charter import VOUCH
-from node.ingest.spaces import Space
-from ui.live import PATH as LIVE_PATH
-from ui.node_views import InviteOffer, WaitingView
+from ui.node_views import InviteOffer
 from ui.operations import perform
 from ui.pages.founding import BEGIN, JOIN
-from ui.pages.rows import what_arrives
 from ui.pages.visit import Book, Visit, clean_name, sentence, space_url
-from ui.troubles import plain, turned_away
-from ui.views import FormView, NavItem, PersonRef
+from ui.views import FormView, PersonRef
 
 WELCOME, UNLOCK = "/welcome", "/unlock"
 SECOND, WORDS = "/second", "/words"
@@ -40,7 +35,6 @@ def add_opening(book: Book) -> None:
     book.anyone("POST", UNLOCK, unlock)
     book.someone("GET", JOIN, ask_invitation)
     book.someone("POST", JOIN, join)
-    book.someone("GET", "/s/{space}/waiting", waiting)
 
 
 async def home(visit: Visit) -> web.Response:
@@ -197,6 +191,7 @@ async def join(visit: Visit) -> web.Response:
         if sent.get("join"):
             space = await visit.node.join(text)
             visit.node.keeper.refusals.pop(space.id, None)
+            visit.node.keeper.words.forget(space.id)
             visit.pages.hub.attach()
             return visit.go(space_url(space, "/waiting"))
     except NOT_AN_INVITE as error:
@@ -207,39 +202,3 @@ async def join(visit: Visit) -> web.Response:
     offer = InviteOffer(name, to_did(ticket.space), inviter, ticket.expires_ms)
     context = {"form": FormView(JOIN, values), "offer": offer, "found_url": BEGIN}
     return visit.render("join.html", context)
-
-
-async def waiting(visit: Visit) -> web.Response:
-    """Say what is still to happen before one is let in; looks again by itself."""
-    space = visit.here
-    if space.state != "waiting":
-        return visit.go(visit.url("/hello"))
-    node = visit.node
-    tried = [one for one in node.neighbours.known.values() if one.addresses]
-    others = [one for one in node.road.spaces.values() if one is not space]
-    vouched, needed = _vouched(space, node.me.person)
-    view = WaitingView(
-        space_name=clean_name(space.name, 80),
-        space_key=to_did(space.id),
-        neighbours=len(node.neighbours.connected()),
-        is_near_inviter=space.id in node.keeper.inviters,
-        troubles=tuple(sorted({visit.gettext(plain(one.error)) for one in tried if one.error and not one.connected})),
-        lan_is_on=node.config.discovery,
-        refusal=visit.gettext(turned_away(words)) if (words := node.keeper.refusals.get(space.id)) else "",
-        join_url=JOIN,
-        vouched=vouched,
-        needed=needed,
-        ways=tuple(NavItem(clean_name(one.name, 80), space_url(one)) for one in others),
-    )
-    links = {"live_url": LIVE_PATH, "connections_url": "/connections", "begin_url": BEGIN}
-    context = {"waiting": view, "arriving": what_arrives(visit), **links}
-    return visit.render("waiting.html", context)
-
-
-def _vouched(space: Space, me: bytes) -> tuple[int, int]:
-    """Return how many vouched for a newcomer and how many have to, where they may read along; else 0 and 0."""
-    view = space.law.present()
-    if view.law.founding is None or view.sealed.charter["admission"] != VOUCH:
-        return 0, 0
-    acts = (act for join in view.law.joins.values() if join.change.command.person == me for act in join.vouches)
-    return len({act.person for act in acts if view.counts(act)}), view.at_most_all(view.sealed.charter["vouchers"])

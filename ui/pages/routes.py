@@ -30,12 +30,14 @@ from ui.pages.search import add_search
 from ui.pages.settings import add_settings
 from ui.pages.threads import add_threads
 from ui.pages.visit import Book, Pages
+from ui.pages.waiting import add_waiting
 from ui.pages.welcome import add_welcome
 from ui.session import Gate
 from ui.templating import Templates
 
 PARTS = (
     add_opening,
+    add_waiting,
     add_founding,
     add_feed,
     add_deep,

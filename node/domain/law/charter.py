@@ -148,6 +148,15 @@ _RULES = (
     ),
     Rule("vouchers", 2, _between(1, 20), _count("One member has to vouch.", "{} members have to vouch.")),
     Rule(
+        "vouchers_named",
+        True,
+        _FLAG,
+        _yes_no(
+            "Who waits to be let in is told who vouched for them.",
+            "Who waits to be let in is told only how many vouched for them.",
+        ),
+    ),
+    Rule(
         "inviters",
         MEMBERS,
         _one_of(MEMBERS, STEWARDS),
