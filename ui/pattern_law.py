@@ -110,7 +110,8 @@ def _powers(now: int) -> dict[str, Any]:
 def _knocks(now: int) -> dict[str, Any]:
     knock = KnockView(AMINA._replace(url=""), now - HOUR_MS, ME, (ME,), 1, "/patterns/knocks", "", mine=False)
     rule = "Whoever enough members vouch for is let in. 2 members have to vouch."
-    return {"space": space("People"), "knocks": (knock,), "rule": rule, "by_vouching": True}
+    by = {"by_vouching": True, "by_members": True, "names_vouchers": True}
+    return {"space": space("People"), "knocks": (knock,), "rule": rule, **by}
 
 
 def _removal(_now: int) -> dict[str, Any]:

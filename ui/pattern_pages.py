@@ -287,6 +287,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "arrived": (("Posts since yesterday", 9),),
             "has_addresses": True,
             "workshop_url": "/patterns/workshop",
+            "guests_until": "They are a member as soon as 2 members have vouched for them.",
         },
     ),
     "page": ("The space’s page", "page.html", lambda now: {"space": space("Page"), "page": page("view", now)}),

@@ -14,13 +14,16 @@ from crdt.exchange import Claims
 from crdt.sync import Ends, Session
 from identity.errors import CommonsError
 from identity.keys import SigningKey
+from identity.sealed import name_of
 from node.domain.law.guests import Word, write_word
+from node.domain.posts import WritePost
 from node.ingest import deciding
 from node.ingest.guests import Told, word_for
 from node.ingest.spaces import Space
 from node.net.links import Link
 from node.net.transport import Transport
 from node.runtime import Node
+from node.store import queries
 
 GROWING = {"admission": "vouch", "vouchers": 3, "voting_days": 0, "grace_hours": 0, "quorum": [0, 1]}
 
@@ -121,6 +124,28 @@ async def test_who_left_and_who_never_knocked_is_told_nothing(start: Neighbourho
 
     assert (stranger, member) == (b"", b"")
     assert chidi.road.spaces[space].state == "waiting"
+
+
+async def test_a_link_makes_a_guest_without_keys_until_any_member_counter_signs(start: Neighbourhood) -> None:
+    amina, bola, chidi, space = await garden(start, vouchers=1)
+    await amina.road.submit(amina.road.spaces[space], WritePost("Between us", None, None, []))
+    await until(lambda: heard(chidi, space))
+
+    held = chidi.road.spaces[space].secrets
+    guest = (list(held.law), list(held.talk), list(held.by_name))
+    logs = set(chidi.road.spaces[space].history.logs)
+    await vouched(bola, space, 1)
+    await until(lambda: chidi.road.spaces[space].state == "member")
+
+    async def said() -> list[str]:
+        no = chidi.road.spaces[space].index.no
+        return [post.text for post in await chidi.database.read(lambda db: queries.feed(db, no, None, 10))]
+
+    await until(said)
+    assert guest == ([], [], [name_of(held.knock())])
+    assert logs == {chidi.road.device.public}
+    assert chidi.road.spaces[space].secrets.talk
+    assert await said() == ["Between us"]
 
 
 # -- over the wire ----------------------------------------------------------------------------------------------------

@@ -194,12 +194,35 @@ async def test_a_knock_shows_who_vouched_and_how_many_are_missing_and_one_vouche
         assert "You vouched, and they are in." in let_in.text
         assert "2 more have to vouch." in waiting.text
         assert "Invited by Inês" in waiting.text
+        assert "Guest" in waiting.text
+        assert "Until then they are guests" in waiting.text
+        assert "They are told that it was you." in waiting.text
         assert waiting.form("/vouch").action == f"{here}/knocks/{knocked.hex()}/vouch"
         assert "You vouched." in vouched.text
         assert "Vouched for by Inês" in vouched.text
         assert "One more has to vouch." in vouched.text
         assert refused.status == 422
         assert "Vouched for already." in refused.text
+
+
+@pytest.mark.parametrize(
+    ("rules", "words"),
+    [
+        ({"admission": "vouch", "vouchers": 1}, "They are a member as soon as 1 member has vouched for them."),
+        ({"admission": "vote"}, "Whoever the members decide to let in, is let in."),
+        ({}, "whoever has it can join"),
+    ],
+)
+async def test_an_invitation_says_whether_it_makes_a_guest(tmp_path: Path, rules: dict[str, Any], words: str) -> None:
+    async with served(tmp_path / "node") as (node, site), Browser(site) as browser:
+        await node.name_yourself("Inês")
+        space = await node.found("Mill", rules)
+        await link_to(node, space)
+
+        page = await browser.open(f"/s/{space.id.hex()[:16]}/invite")
+
+        assert words in page.text
+        assert ("becomes a guest" in page.text) is bool(rules)
 
 
 async def test_where_the_members_vote_on_newcomers_a_knock_leads_to_a_proposal(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from markupsafe import Markup
 
 from identity.errors import Refused
 from identity.links import spell
+from node.domain.law.charter import VOTE, VOUCH
+from ui.law_words import rule_sentence
 from ui.node_views import InviteView
 from ui.operations import perform
 from ui.pages.feed import what_arrived, who_is_here
@@ -100,8 +102,24 @@ async def _show(visit: Visit, form: FormView) -> web.Response:
         "arrived": await what_arrived(visit),
         "has_addresses": bool(visit.node.addresses),
         "workshop_url": visit.url("/workshop"),
+        "guests_until": _guests_until(visit),
     }
     return await page(visit, "invite", "invite.html", context, 422 if form.errors else 200)
+
+
+def _guests_until(visit: Visit) -> str:
+    """Return by what a guest becomes a member here; empty where who has an invitation is let in at once."""
+    view = visit.here.law.present()
+    admission = view.sealed.charter["admission"]
+    if admission == VOTE:
+        return rule_sentence(visit, "admission", admission)
+    needed = view.at_most_all(view.sealed.charter["vouchers"])
+    words = visit.ngettext(
+        "They are a member as soon as %(num)s member has vouched for them.",
+        "They are a member as soon as %(num)s members have vouched for them.",
+        needed,
+    )
+    return words % {"num": needed} if admission == VOUCH else ""
 
 
 async def workshop(visit: Visit) -> web.Response:

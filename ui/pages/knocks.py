@@ -57,6 +57,8 @@ async def knocks(visit: Visit) -> web.Response:
         "knocks": tuple([await _knock(visit, view, join) for join in waiting(view)]),
         "rule": " ".join(words),
         "by_vouching": charter["admission"] == VOUCH,
+        "by_members": charter["admission"] in (VOUCH, VOTE),
+        "names_vouchers": charter["vouchers_named"],
     }
     return await page(visit, "people", "knocks.html", context)
 
