@@ -25,6 +25,7 @@ from node.domain.law.decisions import (
     SealVote,
     Sponsor,
     SupportSeal,
+    TakeOver,
 )
 from node.domain.law.fold import Law, LawChange
 from node.domain.law.membership import LAW_VERSION, AdmitMember, FoundSpace, JoinSpace
@@ -248,6 +249,10 @@ class Council:
                 found.add(id_)
                 left += self.all[id_].parents
         return found
+
+    def take_over(self, opening: bytes, *names: str, time: int) -> list[bytes]:
+        """Let members hand over without auditors, each on what they have seen."""
+        return [self.say(name, TakeOver(opening), time) for name in names]
 
     def support(self, name: str, seal: bytes, time: int = AFTER, *, after: bytes | None = None) -> bytes:
         """Let an auditor support a seal."""

@@ -186,6 +186,15 @@ async def ballot(node: Node, given: Data) -> Data:
     return await _told(node, space, id_)
 
 
+@operation("POST", "/spaces/{space}/proposals/{proposal}/take-over", SPACE, PROPOSAL)
+async def take_over(node: Node, given: Data) -> Data:
+    """Hand over to new auditors with more than half of all members, because the old ones are gone."""
+    space = need_space(node, given["space"])
+    id_ = id_among(space.law.proposals, given["proposal"], "proposal")
+    await deciding.take_over(node.road, space, id_)
+    return await _told(node, space, id_)
+
+
 async def _told(node: Node, space: Space, id_: bytes) -> Data:
     """Return a proposal as it stands now, with why its proposer proposes it."""
     space = node.road.spaces[space.id]
@@ -218,6 +227,7 @@ def proposal_data(node: Node, space: Space, found: Proposal, names: Names) -> Da
         "electorate": len(opening.electorate) if opening else None,
         "voted": len({b.act.person for b in opening.ballots}) if opening else 0,
         "mine": mine[-1] if mine else None,
+        "handed_over_by": sorted({to_did(one.act.person) for one in found.takeovers}),
         "result": _result(final, names),
     }
 

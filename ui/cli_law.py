@@ -96,6 +96,7 @@ def _add_deciding(add: Add) -> None:
         (("proposal",), {"nargs": "?", "help": "show this one: its id, or how it begins"}),
     )
     add("support", "Support that a proposal is voted on.", _PROPOSAL, SPACE)
+    add("take-over", "Hand over to new auditors, with the others, when the old ones are gone.", _PROPOSAL, SPACE)
     add(
         "vote",
         "Vote on a proposal.",

@@ -186,6 +186,12 @@ def support(options: Options) -> int:
     return show(options, data, "\n".join(_proposal_lines(data)))
 
 
+def take_over(options: Options) -> int:
+    """Hand over to new auditors, with the others."""
+    data = ask(options, "take_over", space=options.space, proposal=options.proposal)
+    return show(options, data, "\n".join(_proposal_lines(data)))
+
+
 def vote(options: Options) -> int:
     """Vote."""
     data = ask(options, "ballot", space=options.space, proposal=options.proposal, choice=options.choice)
@@ -311,6 +317,6 @@ def _day(time_ms: int) -> str:
 
 COMMANDS: dict[str, Callable[[Options], int]] = {
     "found": found, "templates": templates, "charter": charter, "powers": powers, "roles": roles, "propose": propose,
-    "proposals": proposals, "support": support, "vote": vote, "remove": remove, "knocks": knocks, "vouch": vouch,
-    "pause": pause, "leave": leave, "devices": devices, "recovery": recovery,
+    "proposals": proposals, "support": support, "take-over": take_over, "vote": vote, "remove": remove,
+    "knocks": knocks, "vouch": vouch, "pause": pause, "leave": leave, "devices": devices, "recovery": recovery,
 }  # fmt: skip

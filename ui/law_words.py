@@ -105,6 +105,13 @@ def _counted(speak: Speaker, name: str, n: int) -> str | None:
         "grace_hours": lambda: speak.ngettext(
             "Ballots are waited for one hour more.", "Ballots are waited for %(num)s hours more.", n
         ),
+        "emergency_days": lambda: speak.ngettext(
+            "If the auditors have not sealed a vote on new auditors %(num)s day after it ended, more than half of all "
+            "members hand over without them.",
+            "If the auditors have not sealed a vote on new auditors %(num)s days after it ended, more than half of all "
+            "members hand over without them.",
+            n,
+        ),
         "suspenders": lambda: speak.ngettext(
             "One moderator can pause somebody's posting.",
             "%(num)s moderators together can pause somebody's posting.",
@@ -175,6 +182,7 @@ RULE_LABELS = {
     "quorum": _("How many of the members have to vote"),
     "threshold": _("More than how much of yes and no is a yes"),
     "grave_threshold": _("More than how much of yes and no removes somebody or changes a rule"),
+    "emergency_days": _("Days after which members replace auditors who are gone"),
     "suspenders": _("How many moderators pause somebody's posting"),
     "suspension_days": _("Days a pause lasts"),
     "role_days": _("Days a role is given for at most"),

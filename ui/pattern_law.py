@@ -65,6 +65,8 @@ def _decision(now: int, line: DecisionLine, tally: Tally | None = None) -> dict[
         tally=tally,
         forkers=(AMINA,) if line.state == "contested" else (),
         sealed_ms=now - HOUR_MS,
+        handed_over=(),
+        take_over_url="",
         objectors=(),
         why=WhyView(rendered("We are **more** by now."), "#", 2),
         signed=(NavItem("The proposal", "#"), NavItem("Opened by Amina", "#")),

@@ -46,6 +46,7 @@ _DOES = {
     "vote.close": "closed a vote",
     "vote.seal": "sealed a result",
     "vote.support": "supported a seal",
+    "vote.takeover": "handed over to new auditors, with the others",
 }
 
 

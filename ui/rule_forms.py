@@ -15,6 +15,7 @@ NUMBERS: Mapping[str, tuple[int, int]] = {
     "sponsors": (1, 100),
     "voting_days": (0, 365),
     "grace_hours": (0, 720),
+    "emergency_days": (7, 730),
     "suspenders": (1, 20),
     "suspension_days": (1, 90),
     "role_days": (1, 3_650),

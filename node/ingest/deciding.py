@@ -15,6 +15,7 @@ from node.domain.law.ballots import countable, root_of
 from node.domain.law.charter import DAY_MS, HOUR_MS
 from node.domain.law.deciding import older_candidate, opening_holds, present_opening
 from node.domain.law.decisions import (
+    YES,
     CastBallot,
     CloseVote,
     ContestOpening,
@@ -24,6 +25,7 @@ from node.domain.law.decisions import (
     SealVote,
     Sponsor,
     SupportSeal,
+    TakeOver,
 )
 from node.domain.law.powers import may_confirm
 from node.domain.law.records import Opening, Proposal
@@ -72,6 +74,20 @@ async def vote(road: Road, space: Space, proposal: bytes, choice: str) -> Change
     law = space.law
     opening = need(present_opening(law, known_proposal(space, proposal), law.present()), "This vote is not open.")
     return await submit(road, space, CastBallot(opening.change.id, choice))
+
+
+async def take_over(road: Road, space: Space, proposal: bytes) -> Change:
+    """Hand over to the auditors that a proposal names, with the other members, because the old ones are gone.
+
+    Raises:
+        Refused: with the rule that stands against it.
+    """
+    found = known_proposal(space, proposal)
+    require(found.openings, "This vote is not open.")
+    device, now = road.device.public, road.now_ms()
+    commands = [TakeOver(id_) for id_ in found.openings]
+    may = [command for command in commands if space.law.would_refuse(device, now, command) is None]
+    return await submit(road, space, (may or commands)[0])
 
 
 async def submit(road: Road, space: Space, command: Any) -> Change:
@@ -140,12 +156,13 @@ async def do_duties(road: Road, space: Space) -> None:
 def next_duty_ms(space: Space, now_ms: int) -> int | None:
     """Return when a duty may be due next: the next end of a vote."""
     finals = space.law.present().sealed.finals
-    ends = (
+    pause = space.law.present().sealed.charter["emergency_days"] * DAY_MS
+    ends = [
         p.change.command.deadline + p.change.command.grace
         for id_, p in space.law.proposals.items()
         if id_ not in finals
-    )
-    return min((end for end in ends if end > now_ms), default=None)
+    ]
+    return min((end for end in (*ends, *(end + pause for end in ends)) if end > now_ms), default=None)
 
 
 def _due(road: Road, space: Space, view: View) -> Iterator[Any]:
@@ -159,6 +176,7 @@ def _due(road: Road, space: Space, view: View) -> Iterator[Any]:
             yield from _about_opening(road, space.law.openings[id_], view)
         if road.now_ms() >= proposal.change.command.deadline + proposal.change.command.grace:
             yield from _about_end(road, space, proposal, view)
+            yield from _to_take_over(road, space, proposal)
 
 
 def _to_review(road: Road, space: Space, view: View) -> Iterator[Propose]:
@@ -174,6 +192,19 @@ def _to_review(road: Road, space: Space, view: View) -> Iterator[Propose]:
         if not reviewed and min(act.person for act in asked) == road.me:
             lasts = max(charter["voting_days"] * DAY_MS, SHORTEST_MS) + SHORTEST_MS
             yield Propose([["resume", person]], now + lasts, charter["grace_hours"] * HOUR_MS, b"")
+
+
+def _to_take_over(road: Road, space: Space, proposal: Proposal) -> Iterator[TakeOver]:
+    """Who voted yes to other auditors hands over to them with the others, once the charter's long pause is over."""
+    for id_ in proposal.openings:
+        mine = [ballot for ballot in space.law.openings[id_].ballots if ballot.act.person == road.me]
+        if mine and mine[-1].choice == YES and all(effect[0] == "auditors" for effect in _effects(proposal)):
+            yield TakeOver(id_)
+
+
+def _effects(proposal: Proposal) -> list[list[Any]]:
+    effects: list[list[Any]] = proposal.change.command.effects
+    return effects
 
 
 def _about_opening(road: Road, opening: Opening, view: View) -> Iterator[Any]:

@@ -7,8 +7,9 @@ import pytest
 import test_deciding
 import test_hand_overs
 import test_removals
+import test_takeovers
 
-from node.domain.law import deciding
+from node.domain.law import deciding, emergency, sealed
 from node.domain.law.view import View
 
 
@@ -39,6 +40,28 @@ def _nothing(*_: Any) -> None:
         (View, "is_cut", test_removals.test_a_removed_stewards_stale_word_confirms_no_opening),
         (View, "is_cut", test_removals.test_a_removed_members_backdated_vouch_for_a_friend_is_void),
         (View, "is_cut", test_removals.test_an_accomplice_with_a_stale_past_lets_nobody_in_on_a_removed_members_vouch),
+        (
+            deciding,
+            "barred_after_takeover",
+            test_takeovers.test_an_auditor_who_handed_over_with_the_members_seals_nothing_more_with_the_old_ones,
+        ),
+        (
+            deciding,
+            "older_candidate",
+            test_takeovers.test_new_auditors_uphold_what_the_old_ones_began,
+        ),
+        (
+            emergency,
+            "pause_is_over",
+            lambda: test_takeovers.test_the_pause_is_kept_to_the_millisecond(1, "auditors may still seal this vote"),
+        ),
+        (emergency, "only_auditors", test_takeovers.test_only_a_change_of_auditors_is_decided_without_auditors),
+        (emergency, "leaves_out_nobody", test_takeovers.test_an_opener_who_leaves_members_out_hands_over_nothing),
+        (
+            sealed,
+            "more_than_half",
+            test_takeovers.test_after_the_pause_more_than_half_hand_over_without_auditors,
+        ),
         (View, "fork_of", test_deciding.test_ballots_of_a_voter_who_forked_their_log_count_neither_way),
     ],
     ids=lambda part: part if isinstance(part, str) else getattr(part, "__name__", ""),

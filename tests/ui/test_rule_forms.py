@@ -19,7 +19,7 @@ def values_of(name: str) -> list[Any]:
     """Return what a rule may be: the ends, and some between."""
     if name in NUMBERS:
         least, most = NUMBERS[name]
-        return sorted({least, max(1, least), 2, most})
+        return sorted({least, max(1, least), max(2, least), most})
     if name in CHOICES:
         return list(CHOICES[name])
     if name == "parents":

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from node.domain.law.records import Proposal
+from node.domain.law.records import Final, Proposal
+from node.domain.law.sealed import ended_ms
 from node.domain.law.view import View
 from node.ingest import consents
 from node.ingest.spaces import Space
@@ -95,20 +96,20 @@ async def people_of(visit: Visit, people: Sequence[bytes]) -> tuple[PersonRef, .
 async def _versions(visit: Visit, view: View) -> tuple[VersionView, ...]:
     """Return the decisions that changed the rules or who audits, newest first, each with the version it made."""
     tell, number, found = await telling(visit), 1, []
-    for proposal, seal in passed(view):
+    for proposal, final in passed(view):
         changes = [effect for effect in proposal.change.command.effects if effect[0] in CHANGES_RULES]
         number += sum(effect[0] == "rule" for effect in changes)
         if changes:
             words = tuple(effect_words(tell, effect) for effect in changes)
             url = visit.url(f"/decisions/{proposal.change.id.hex()}")
-            found.append(VersionView(number, words, view.law.seals[seal].change.time, url))
+            found.append(VersionView(number, words, ended_ms(view.law, proposal, final), url))
     return tuple(reversed(found))
 
 
-def passed(view: View) -> list[tuple[Proposal, bytes]]:
-    """Return the decisions that passed in the order in which they apply, each with its seal."""
+def passed(view: View) -> list[tuple[Proposal, Final]]:
+    """Return the decisions that passed in the order in which they apply, each with how it ended."""
     ended = ((view.law.proposals[id_], final) for id_, final in view.sealed.finals.items())
-    yes = [(one, final.seal) for one, final in ended if final.outcome and final.outcome.winner == "yes"]
+    yes = [(one, final) for one, final in ended if final.outcome and final.outcome.winner == "yes"]
     return sorted(yes, key=lambda pair: pair[0].place)
 
 

@@ -10,8 +10,9 @@ from identity.errors import Refused
 from node.domain.law.ballots import countable, outcome_of
 from node.domain.law.charter import Charter
 from node.domain.law.deciding import present_opening
-from node.domain.law.decisions import ABSTAIN, CHOICES, GRAVE_EFFECTS, NO, YES
+from node.domain.law.decisions import ABSTAIN, CHOICES, GRAVE_EFFECTS, NO, YES, TakeOver
 from node.domain.law.records import Final, Opening, Outcome, Proposal
+from node.domain.law.sealed import ended_ms
 from node.domain.law.view import View
 from node.store import queries
 from ui.law_words import Telling, effect_words, rule_sentence
@@ -84,6 +85,8 @@ class DecisionView(NamedTuple):
     tally: Tally | None
     forkers: tuple[PersonRef, ...]
     sealed_ms: int
+    handed_over: tuple[PersonRef, ...]
+    take_over_url: str
     objectors: tuple[PersonRef, ...]
     why: WhyView | None
     signed: tuple[NavItem, ...]
@@ -97,6 +100,7 @@ def add_decisions(book: Book) -> None:
     book.member("POST", "/decisions/{proposal}/support", support)
     book.member("GET", "/decisions/{proposal}/vote/{choice}", confirm)
     book.member("POST", "/decisions/{proposal}/ballot", ballot)
+    book.member("POST", "/decisions/{proposal}/take-over", take_over)
 
 
 # -- what a proposal is like ---------------------------------------------------------------------------------------
@@ -215,12 +219,25 @@ async def _view(visit: Visit, tell: Telling, view: View, proposal: Proposal) -> 
         ballot_url=f"{line.url}/vote" if line.wants_me or (line.state == "voting" and line.mine) else "",
         tally=_tally(view, opening, final, charter, proposal),
         forkers=tuple(person_ref(visit, tell, one) for one in sorted(final.forkers)) if final else (),
-        sealed_ms=view.law.seals[final.seal].change.time if final else 0,
+        sealed_ms=ended_ms(view.law, proposal, final) if final else 0,
+        handed_over=_handed_over(visit, tell, view, proposal),
+        take_over_url=f"{line.url}/take-over" if _may_take_over(visit, proposal) else "",
         objectors=tuple(person_ref(visit, tell, person) for person in sorted(objectors)),
         why=await _why(visit, proposal),
         signed=_signed(visit, tell, view, proposal),
         is_outside=opening is not None and me not in opening.electorate,
     )
+
+
+def _may_take_over(visit: Visit, proposal: Proposal) -> bool:
+    """Tell whether this member could hand over to other auditors now, without those who are gone."""
+    device, now, law = visit.node.road.device.public, visit.node.clock_ms(), visit.here.law
+    return any(law.would_refuse(device, now, TakeOver(id_)) is None for id_ in proposal.openings)
+
+
+def _handed_over(visit: Visit, tell: Telling, view: View, proposal: Proposal) -> tuple[PersonRef, ...]:
+    people = dict.fromkeys(one.act.person for one in proposal.takeovers if view.includes(one.act.number))
+    return tuple(person_ref(visit, tell, person) for person in people)
 
 
 def _effects(visit: Visit, tell: Telling, view: View, effects: Sequence[Sequence[object]]) -> tuple[EffectView, ...]:
@@ -297,6 +314,17 @@ async def support(visit: Visit) -> web.Response:
     await perform(visit.node, "support", _given(visit, proposal))
     is_open = bool(visit.node.road.spaces[visit.here.id].law.proposals[proposal.change.id].openings)
     words = visit.gettext("The vote is open.") if is_open else visit.gettext("You support it now.")
+    return visit.go(visit.url(f"/decisions/{proposal.change.id.hex()}"), words)
+
+
+async def take_over(visit: Visit) -> web.Response:
+    """Hand over to new auditors with the others, because the old ones are gone."""
+    proposal = wanted(visit)
+    await perform(visit.node, "take_over", _given(visit, proposal))
+    is_done = proposal.change.id in visit.node.road.spaces[visit.here.id].law.present().sealed.finals
+    words = (
+        visit.gettext("New auditors are in office.") if is_done else visit.gettext("You hand over, with the others.")
+    )
     return visit.go(visit.url(f"/decisions/{proposal.change.id.hex()}"), words)
 
 

@@ -62,6 +62,7 @@ def summaries(visit: Visit) -> dict[str, str]:
         "vote.close": _("closed a vote"),
         "vote.seal": _("sealed a result"),
         "vote.support": _("supported the seal of a result"),
+        "vote.takeover": _("handed over to new auditors, with the others"),
         "post.write": _("wrote a post"),
         "post.import": _("brought a post from elsewhere"),
         "post.edit": _("edited a post"),
@@ -164,6 +165,7 @@ _ABOUT = {
     "vote.close": _("closed the vote: %(what)s"),
     "vote.seal": _("sealed the result: %(what)s"),
     "vote.support": _("supported the sealed result: %(what)s"),
+    "vote.takeover": _("handed over, with the others: %(what)s"),
 }
 _BALLOTS = {"yes": _("voted yes: %(what)s"), "no": _("voted no: %(what)s"), "abstain": _("abstained: %(what)s")}
 

@@ -196,6 +196,15 @@ _RULES = (
         lambda share: f"Removing somebody and changing these rules needs more than {percent(share)} of yes and no.",
     ),
     Rule(
+        "emergency_days",
+        60,
+        _between(7, 730),
+        lambda days: (
+            f"If the auditors have not sealed a vote on new auditors {days} days after it ended, "
+            "more than half of all members hand over without them."
+        ),
+    ),
+    Rule(
         "suspenders",
         2,
         _between(1, 20),

@@ -251,6 +251,7 @@ def _may_support(law: "Law", seal: Seal, me: Act, view: View) -> None:
             continue
         one_root_each(seal, earlier)
         barred_after_hand_over(seal, earlier)
+    barred_after_takeover(law, seal, me, view)
 
 
 def _support(law: "Law", seal: Seal, me: Act) -> None:
@@ -268,6 +269,13 @@ def one_root_each(seal: Seal, earlier: Seal) -> None:
 def barred_after_hand_over(seal: Seal, earlier: Seal) -> None:
     """Who supports a hand-over seals nothing more with the auditors of before (S3)."""
     require(not (earlier.hands_over and earlier.epoch >= seal.epoch), "this auditor has handed over to others")
+
+
+def barred_after_takeover(law: "Law", seal: Seal, me: Act, view: View) -> None:
+    """Likewise who took part in a hand-over by members (S3)."""
+    parts = law.handed_over.get(me.person, ())
+    barred = any(view.includes(one.act.number) and one.epoch >= seal.epoch for one in parts)
+    require(not barred, "this auditor has handed over to others")
 
 
 def _auditor(view: View, change: LawChange) -> Act:

@@ -240,6 +240,19 @@ class SupportSeal:
         well_formed(len(self.seal) == ID_BYTES, "a support names no seal")
 
 
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """Hand over to new auditors, with more than half of all members, because the old ones are gone."""
+
+    opening: bytes
+    kind: ClassVar[str] = "vote.takeover"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless it names an opening."""
+        well_formed(len(self.opening) == ID_BYTES, "a hand-over names no opening")
+
+
 def _itself(_command: Any) -> bytes | None:
     return None
 
@@ -254,5 +267,6 @@ for _command, _types in (
     (CloseVote, ((bytes,),)),
     (SealVote, ((bytes,), (list,), (bytes,), (bytes,), (list,), (bytes,))),
     (SupportSeal, ((bytes,),)),
+    (TakeOver, ((bytes,),)),
 ):
     register(_command, _types, _itself, None)

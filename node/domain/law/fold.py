@@ -13,13 +13,13 @@ from crdt.history import EMPTY_PAST, Pasts
 from identity.errors import CommonsError, Refused
 from identity.tickets import Terms, Ticket
 from node.domain.area import require
-from node.domain.law import admitting, deciding
+from node.domain.law import admitting, deciding, emergency
 from node.domain.law.admitting import MAX_KNOCKS, Effect, LawRule
 from node.domain.law.charter import Charter
 from node.domain.law.decisions import CastBallot
 from node.domain.law.keys import Handing
 from node.domain.law.membership import LAW_VERSION, FoundSpace, RotateKeys
-from node.domain.law.records import Act, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal
+from node.domain.law.records import Act, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal, Takeover
 from node.domain.law.sealed import FOREVER_MS, Sealed, sealed_at
 from node.domain.law.view import FOUNDER_ROLES, View
 
@@ -27,7 +27,7 @@ __all__ = ["MAX_KNOCKS", "Grant", "Join", "Law", "LawChange"]
 
 TicketId = tuple[bytes, bytes]  # the device that issued it and its key: the key alone anybody could name again
 MAX_STATES = 256
-_RULES: Mapping[type[Any], LawRule] = {**admitting.RULES, **deciding.RULES}
+_RULES: Mapping[type[Any], LawRule] = {**admitting.RULES, **deciding.RULES, **emergency.RULES}
 
 
 @dataclass(slots=True)
@@ -50,6 +50,7 @@ class Law:
     seals: dict[bytes, Seal] = field(default_factory=dict)
     supports: dict[bytes, list[tuple[int, bytes]]] = field(default_factory=dict)
     seal_bits: dict[int, bytes] = field(default_factory=dict)
+    handed_over: dict[bytes, list[Takeover]] = field(default_factory=dict)
     handings: list[Handing] = field(default_factory=list)
     forked: dict[bytes, int] = field(default_factory=dict)
     branches: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)

@@ -112,15 +112,25 @@ class Seal:
     hands_over: bool
 
 
+class Takeover(NamedTuple):
+    """A member's part in handing over without auditors: to those that the vote on an opening is about."""
+
+    id: bytes
+    act: Act
+    opening: bytes
+    epoch: int
+
+
 @dataclass(slots=True)
 class Proposal:
-    """A proposal with its openings and valid seals, and where it stands in the order in which law applies."""
+    """A proposal with its openings, valid seals and takeovers, and where it stands in the order of law."""
 
     change: LawChange
     proposer: Act
     sponsors: list[Act] = field(default_factory=list)
     openings: list[bytes] = field(default_factory=list)
     seals: list[bytes] = field(default_factory=list)
+    takeovers: list[Takeover] = field(default_factory=list)
 
     @property
     def place(self) -> tuple[int, bytes]:
@@ -149,7 +159,10 @@ class Cut(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """How a proposal ended: the seal that holds, or who signed two when they contradict each other."""
+    """How a proposal ended: the seal that holds, or who signed two when they contradict each other.
+
+    Where members decided without auditors, `seal` is the least of their acts.
+    """
 
     outcome: Outcome | None
     seal: bytes

@@ -4,15 +4,17 @@ Each past is looked at by its *key*: the bits of the seals and supports in it. N
 the past before, so this is folded once for each decision, not for each change.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgpack
 
 from node.domain.law.charter import Charter
-from node.domain.law.records import Cut, Final, Proposal, RoleGrant, Seal
+from node.domain.law.decisions import ABSTAIN, NO, YES
+from node.domain.law.records import Act, Cut, Final, Outcome, Proposal, RoleGrant, Takeover
 
 if TYPE_CHECKING:  # the fold that all this is about
     from node.domain.law.fold import Law
@@ -58,24 +60,97 @@ class Sealed:
         return blake2b(msgpack.packb(state, use_bin_type=True), digest_size=32).digest()
 
 
+class Result(NamedTuple):
+    """A complete result: the change that stands for it, in which epoch, and by whose acts it is complete."""
+
+    outcome: Outcome
+    id: bytes
+    epoch: int
+    acts: tuple[Act, ...]
+
+
 def decide(law: "Law", proposal: Proposal, bits: int) -> Final | None:
-    """Return how a proposal ended as a past shows it; None while it is open."""
-    done: list[tuple[Seal, frozenset[bytes]]] = []
+    """Return how a proposal ended as a past shows it; None while it is open.
+
+    Results that contradict each other are contested, also across a hand-over: that takes somebody who forked, or a
+    hand-over of which the others could not know.
+    """
+    done = [*_complete_seals(law, proposal, bits), *_taken_over(law, proposal, bits)]
+    if not done:
+        return None
+    epoch = max(result.epoch for result in done)
+    first = min((result for result in done if result.epoch == epoch), key=lambda result: result.id)
+    if len({result.outcome.winner for result in done}) > 1:
+        return Final(None, first.id, epoch, _forkers(law, done))
+    return Final(first.outcome, first.id, epoch)
+
+
+def ended_ms(law: "Law", proposal: Proposal, final: Final) -> int:
+    """Return when a proposal ended: as its seal says, or the first of the acts by which members decided it."""
+    seal = law.seals.get(final.seal)
+    acts = [one.act.time for one in proposal.takeovers if one.id == final.seal]
+    return seal.change.time if seal is not None else min(acts, default=0)
+
+
+def _complete_seals(law: "Law", proposal: Proposal, bits: int) -> Iterator[Result]:
     place = law.pasts.place
     for id_ in proposal.seals:
         seal = law.seals[id_]
-        people = frozenset(act.person for act in seal.supporters if bits >> place(act.number) & 1)
-        if len(people) >= seal.k and bits >> place(seal.change.number) & 1:
-            done.append((seal, people))
-    if not done:
-        return None
-    epoch = max(seal.epoch for seal, _ in done)
-    top = [(seal, people) for seal, people in done if seal.epoch == epoch]
-    first = min((seal for seal, _ in top), key=lambda seal: seal.change.id)
-    if len({seal.outcome.winner for seal, _ in top}) > 1:
-        forkers = frozenset.intersection(*(people for _, people in top))
-        return Final(None, first.change.id, epoch, forkers)
-    return Final(first.outcome, first.change.id, epoch)
+        acts = tuple(act for act in seal.supporters if bits >> place(act.number) & 1)
+        if len({act.person for act in acts}) >= seal.k and bits >> place(seal.change.number) & 1:
+            yield Result(seal.outcome, id_, seal.epoch, acts)
+
+
+def _taken_over(law: "Law", proposal: Proposal, bits: int) -> Iterator[Result]:
+    """Yield what more than half of all members decided without auditors."""
+    by_opening: dict[tuple[bytes, int], list[Takeover]] = {}
+    for one in proposal.takeovers:
+        if bits >> law.pasts.place(one.act.number) & 1:
+            by_opening.setdefault((one.opening, one.epoch), []).append(one)
+    for (opening, epoch), parts in by_opening.items():
+        size = len(law.openings[opening].electorate)
+        if more_than_half({one.act.person for one in parts}, size):
+            outcome = Outcome(YES, ((YES, size // 2 + 1), (NO, 0), (ABSTAIN, 0)), size)
+            yield Result(outcome, min(one.id for one in parts), epoch, tuple(one.act for one in parts))
+
+
+def more_than_half(people: AbstractSet[bytes], size: int) -> bool:
+    """Tell whether people are more than half of all who vote."""
+    return 2 * len(people) > size
+
+
+def _forkers(law: "Law", done: Sequence[Result]) -> frozenset[bytes]:
+    """Return who acted for two results that contradict each other, or for one and a hand-over before it, unseen.
+
+    An honest node judges each act in a past that holds the one before; so two acts of one device of which neither
+    lies in the other's past come from a forked log.
+    """
+    found: set[bytes] = set()
+    for one in done:
+        others = [other for other in done if other.outcome.winner != one.outcome.winner]
+        against = [act for other in others if other.epoch == one.epoch for act in other.acts]
+        if any(other.epoch > one.epoch for other in others):
+            against += _handed_over(law, one.acts, one.epoch)
+        found |= {act.person for act in one.acts for rival in against if _is_fork(law, act, rival)}
+    return frozenset(found)
+
+
+def _handed_over(law: "Law", acts: Iterable[Act], epoch: int) -> Iterator[Act]:
+    """Yield the acts by which these people handed over from an epoch, or a later one."""
+    for person in {act.person for act in acts}:
+        yield from (one.act for one in law.handed_over.get(person, ()) if one.epoch >= epoch)
+        for _, id_ in law.supports.get(person, ()):
+            seal = law.seals[id_]
+            if seal.hands_over and seal.epoch >= epoch:
+                yield from (act for act in seal.supporters if act.person == person)
+
+
+def _is_fork(law: "Law", one: Act, other: Act) -> bool:
+    """Tell whether two acts of one device do not know of each other."""
+    if one.device != other.device or one.number == other.number:
+        return False
+    covers, place = law.pasts.covers, law.pasts.place
+    return not (covers[one.number] >> place(other.number) & 1 or covers[other.number] >> place(one.number) & 1)
 
 
 def sealed_at(law: "Law", base: Sealed, bits: int, key: int) -> Sealed:

@@ -1,0 +1,116 @@
+"""Auditors who are gone, between real nodes: after the long pause the members' laptops hand over by themselves."""
+
+from pathlib import Path
+
+import pytest
+from loopback import SETTINGS, Neighbourhood, until
+from page_reader import Browser
+from test_decisions import garden_of, here, law
+
+from identity.errors import Refused
+from node.ingest import deciding
+from node.runtime import Node, now_ms
+from ui.app import Site
+from ui.operations import perform
+
+DAY_MS = 86_400_000
+
+
+class Ahead(Neighbourhood):
+    """Nodes whose clocks a test moves on together."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.ahead_ms = 0
+
+    async def nameless(self, folder: str) -> Node:
+        """Start a node that goes by this clock."""
+        node = Node(self.folder / folder, SETTINGS, lambda: now_ms() + self.ahead_ms)
+        await node.open()
+        self.nodes.append(node)
+        await node.start_network_when_ready()
+        return node
+
+    async def days_pass(self, days: int, *nodes: Node) -> None:
+        """Let days pass, and let these nodes see to what has become due."""
+        self.ahead_ms += days * DAY_MS
+        for node in nodes:
+            for space in list(node.road.spaces):
+                await node.duties.look(space)
+
+
+async def asked(start: Ahead) -> tuple[list[Node], bytes, bytes]:
+    """Return three members of four, who ask for another auditor; the only one there was is gone."""
+    nodes, space = await garden_of(start, "Amina", "Bola", "Chidi", "Dina", emergency_days=7)
+    await until(lambda: len({here(node, space).history.root() for node in nodes}) == 1)
+    gone, *rest = nodes
+    pairs = [[rest[0].road.me, rest[0].road.device.public]]
+    change = await deciding.propose(rest[0].road, here(rest[0], space), [["auditors", pairs, 1]])
+    await until(
+        lambda: all(
+            law(node, space).proposals[change.id].openings for node in nodes if change.id in law(node, space).proposals
+        )
+    )
+    await until(lambda: all(change.id in law(node, space).proposals for node in nodes))
+    for node in rest[1:]:
+        node.neighbours.learn(rest[0].addresses)
+        node.neighbours.try_again()
+    near = rest[0].neighbours.connected
+    await until(lambda: {node.road.device.public for node in rest[1:]} <= {one.device for one in near()})
+    await gone.close()
+    return rest, space, change.id
+
+
+async def test_who_voted_yes_hands_over_by_itself_once_the_pause_is_over(tmp_path: Path) -> None:
+    start = Ahead(tmp_path)
+    rest, space, proposal = await asked(start)
+    for node in rest:
+        await deciding.vote(node.road, here(node, space), proposal, "yes")
+    await until(
+        lambda: all(
+            len(law(node, space).openings[law(node, space).proposals[proposal].openings[0]].ballots) == 3
+            for node in rest
+        )
+    )
+
+    await start.days_pass(6, *rest)
+    early = [list(law(node, space).proposals[proposal].takeovers) for node in rest]
+    await start.days_pass(2, *rest)
+    await until(lambda: all(set(law(node, space).present().sealed.auditors) == {rest[0].road.me} for node in rest))
+
+    assert early == [[], [], []]
+    await start.close()
+
+
+async def test_who_did_not_vote_hands_over_on_the_page_and_hears_why_not_before(tmp_path: Path) -> None:
+    start = Ahead(tmp_path)
+    rest, space, proposal = await asked(start)
+    given = {"space": space.hex(), "proposal": proposal.hex()}
+    address = f"/s/{space.hex()[:16]}/decisions/{proposal.hex()}"
+    site = Site(rest[0])
+    await site.start()
+    async with Browser(site) as browser:
+        with pytest.raises(Refused, match="may still seal"):
+            await perform(rest[0], "take_over", given)
+        before = await browser.open(address)
+        await start.days_pass(9, *rest)
+        shown = await browser.open(address)
+        done = await browser.send(shown.form("/take-over"))
+        told = await perform(rest[1], "take_over", given)
+        await until(lambda: len(law(rest[2], space).proposals[proposal].takeovers) == 2)
+        last = await perform(rest[2], "take_over", given)
+        await until(lambda: law(rest[0], space).present().sealed.epoch == 1)
+        sealed = await browser.open(address)
+        charter = await browser.open(f"/s/{space.hex()[:16]}/charter")
+        log = await browser.open(f"/s/{space.hex()[:16]}/log")
+
+    assert "Without the auditors" not in before.text
+    assert "more than half of all who vote hand over together" in shown.text
+    assert "You hand over, with the others." in done.text
+    assert (told["state"], last["state"], last["result"]["winner"]) == ("closing", "sealed", "yes")
+    assert len(last["handed_over_by"]) == 3
+    assert "The result: yes" in sealed.text
+    assert "Bola audits." in charter.text
+    assert "handed over, with the others: Bola audits." in log.text
+    await site.stop()
+    await start.close()
