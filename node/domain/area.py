@@ -10,7 +10,8 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from crdt.change import TALK
-from identity.errors import Malformed, Refused
+from identity.certificates import read_certificate
+from identity.errors import CommonsError, Malformed, Refused
 
 
 class Command(Protocol):
@@ -46,6 +47,29 @@ class Erased:
 
     kind: ClassVar[str] = ""
     klass: ClassVar[int] = TALK
+
+
+class Eraser(Protocol):
+    """A command that takes bodies back which its author, or another device of theirs, wrote before."""
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The certificate of its device."""
+
+    def erases(self) -> list[bytes]:
+        """Return the ids of the changes whose bodies go."""
+
+
+def certified(command: Eraser, device: bytes) -> bytes | None:
+    """Return whose device signed an eraser, as far as the certificate that goes with it says so.
+
+    Whoever is handed the eraser in the place of a body written by an older device may hear of the newer one only later.
+    """
+    try:
+        certificate = read_certificate(command.certificate or b"")
+    except CommonsError:
+        return None
+    return certificate.person if certificate.device == device else None
 
 
 Fold = Callable[[Sequence[Fact]], Any]

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
 from crdt.change import ID_BYTES, TALK
-from identity.certificates import MAX_CERTIFICATE_BYTES, read_certificate
-from identity.errors import CommonsError
+from identity.certificates import MAX_CERTIFICATE_BYTES
 from node.domain.area import Fact, register, require, well_formed
 
 MAX_TEXT_CHARS = 50_000
@@ -122,14 +121,6 @@ class RetractPost:
     def erases(self) -> list[bytes]:
         """Return the ids of the changes whose bodies go."""
         return [self.post, *self.edits]
-
-    def person_of(self, device: bytes) -> bytes | None:
-        """Return whose device signed this, as far as its certificate says so."""
-        try:
-            certificate = read_certificate(self.certificate or b"")
-        except CommonsError:
-            return None
-        return certificate.person if certificate.device == device else None
 
 
 class Post(NamedTuple):

@@ -15,6 +15,7 @@ import msgpack
 
 from crdt.change import ID_BYTES, TALK
 from identity.boxes import BOX_BYTES, Boxed
+from identity.certificates import MAX_CERTIFICATE_BYTES
 from identity.keys import KEY_BYTES
 from node.domain.area import Fact, register, require, well_formed
 
@@ -33,6 +34,7 @@ MAX_LABEL_CHARS = 60
 MAX_VALUE_CHARS = 2_000
 MAX_OWN_FIELDS = 12
 MAX_BOXES = 256
+MAX_ERASED = 256
 LEAST_WORD_CHARS = 4
 MAX_SEALED_BYTES = 16 * 1024
 MAX_NOTE_BYTES = 32 * 1024
@@ -95,6 +97,33 @@ class SealField:
         _check_boxes(self.sealed, self.note, self.boxes)
 
 
+@dataclass(frozen=True, slots=True)
+class EraseField:
+    """Take back what was said in a field before: the bodies of these changes of one's own are erased everywhere.
+
+    Its device's `certificate` goes with it, as with a post that is taken back.
+    """
+
+    person: bytes
+    field: str
+    earlier: list[Any]
+    certificate: bytes | None = None
+    kind: ClassVar[str] = "profile.erase"
+    klass: ClassVar[int] = TALK
+
+    def check(self) -> None:
+        """Raise Malformed unless it names a field and changes."""
+        well_formed(len(self.person) == KEY_BYTES, "a profile is of nobody")
+        well_formed(is_field(self.field), "a profile has no such field")
+        ids = all(type(one) is bytes and len(one) == ID_BYTES for one in self.earlier)
+        well_formed(ids and 0 < len(self.earlier) <= MAX_ERASED, "nothing said before is taken back")
+        well_formed(len(self.certificate or b"") <= MAX_CERTIFICATE_BYTES, "a certificate is too long")
+
+    def erases(self) -> list[bytes]:
+        """Return the ids of the changes whose bodies go."""
+        return self.earlier
+
+
 class FieldRow(NamedTuple):
     """The row of a field. `sealed` is what `pack_boxes` wrote, None where the value is plain; `said` set it, at `time`.
 
@@ -127,7 +156,9 @@ def field_id(person: bytes, field: str) -> bytes:
 
 def fold_field(facts: Sequence[Fact]) -> FieldRow | None:
     """Fold what was said about a field into its row; None while its own person said nothing."""
-    own = [fact for fact in facts if isinstance(fact.command, SetField | SealField) and _is_own(fact)]
+    own = [fact for fact in facts if isinstance(fact.command, SetField | SealField | EraseField) and _is_own(fact)]
+    erased = {id_ for fact in own if isinstance(fact.command, EraseField) for id_ in fact.command.earlier}
+    own = [fact for fact in own if fact.id not in erased]  # also where the body still lies on a disk
     last = _deepest([fact for fact in own if isinstance(fact.command, SetField)])
     if last is None:
         return None
@@ -200,4 +231,5 @@ def _subject(command: Any) -> bytes | None:
 
 
 register(SetField, ((bytes,), (str,), (str,), (str,), (str,), (bytes,), (bytes,), (list,)), _subject, fold_field)
+register(EraseField, ((bytes,), (str,), (list,), (bytes, type(None))), _subject, fold_field)
 register(SealField, ((bytes,), (str,), (bytes,), (bytes,), (bytes,), (list,)), _subject, fold_field)

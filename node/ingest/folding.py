@@ -5,8 +5,7 @@ from typing import Any
 
 from crdt.change import TALK
 from crdt.history import Accepted
-from node.domain.area import Erased, Fact, kind_of
-from node.domain.posts import RetractPost
+from node.domain.area import Erased, Eraser, Fact, kind_of
 from node.ingest.intake import Intake
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
@@ -15,7 +14,7 @@ from node.store.database import Database
 
 
 async def fold(database: Database, work: Intake) -> None:
-    """Fold every subject that a batch is about, and drop what its retractions erase."""
+    """Fold every subject that a batch is about, and drop what is taken back."""
     plan = work.plan
     for subject, fresh in work.facts.items():
         touched = subject in work.touched
@@ -27,7 +26,7 @@ async def fold(database: Database, work: Intake) -> None:
             continue
         work.space.dangling.discard(subject)
         (plan.replaced if touched else plan.fresh).append(row)
-    for entry, command in work.retractions:
+    for entry, command in work.erasers:
         await _erase(database, work, entry, command)
 
 
@@ -54,8 +53,8 @@ async def _all_facts(database: Database, space: Space, subject: bytes, fresh: Se
     return [facts[number] for number in sorted(facts)]
 
 
-async def _erase(database: Database, work: Intake, entry: Accepted | store_log.Stored, command: RetractPost) -> None:
-    """Drop the bodies that a retraction names, where they are its author's own."""
+async def _erase(database: Database, work: Intake, entry: Accepted | store_log.Stored, command: Eraser) -> None:
+    """Drop the bodies that a command takes back, where they are its author's own."""
     space = work.space
     author = entry.change.header.author
     person = space.law.owner_of(author)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crdt.batch import Batch
-from crdt.change import BINDING
+from crdt.change import BINDING, PUBLIC
 from crdt.history import Accepted, Log
 from identity.errors import Malformed
 from identity.keys import SigningKey
 from identity.sealed import name_of
-from node.domain.area import Erased, Fact, kind_of
+from node.domain.area import Erased, Eraser, Fact, certified, kind_of
 from node.domain.law.membership import (
     AdmitMember,
     CertifyDevice,
@@ -27,6 +27,7 @@ from node.domain.law.membership import (
 )
 from node.domain.law.records import LawChange
 from node.domain.posts import RetractPost
+from node.domain.profiles import EraseField
 from node.ingest.spaces import Elsewhere, Opened, Space, read_before, read_wrapped
 from node.store.log import Stored
 from node.store.plan import Plan
@@ -34,6 +35,7 @@ from node.store.vault import Vault
 
 _new = tuple.__new__  # as in crdt.batch
 _BEGINNING = (FoundSpace, JoinSpace, EnterDevice)
+ERASERS = (RetractPost, EraseField)
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice, HandKeys, RotateKeys)
 
 
@@ -62,7 +64,7 @@ class Intake:
     facts: dict[bytes, list[Fact]] = field(default_factory=dict)
     touched: set[bytes] = field(default_factory=set)
     new_logs: dict[bytes, Log] = field(default_factory=dict)
-    retractions: list[tuple[Accepted | Stored, RetractPost]] = field(default_factory=list)
+    erasers: list[tuple[Accepted | Stored, Eraser]] = field(default_factory=list)
     opened: Mapping[bytes, Opened] = field(default_factory=dict)
     unlocked: bool = False
     elsewhere: list[Elsewhere] = field(default_factory=list)
@@ -218,8 +220,8 @@ class Intake:
             self.facts[subject] = [fact]
         else:
             facts.append(fact)
-        if type(command) is RetractPost:
-            self.retractions.append((entry, command))
+        if isinstance(command, ERASERS):
+            self.erasers.append((entry, command))
 
     def _fact(self, entry: Accepted | Stored, command: Any) -> Fact:
         """Return a command as a fact about its subject; as `Space.fact`, with what is known of its author at hand."""
@@ -244,18 +246,28 @@ class Intake:
             raise Malformed("law came without its body, which nobody takes back")
         eraser = batch.erasers.get(entry.change.id)
         opened = space.open(eraser) if eraser and eraser.header.space == space.id else None
-        command = opened.command if opened else None
-        if eraser is None or not isinstance(command, RetractPost) or entry.change.id not in command.erases():
+        if eraser is None or opened is None or not self._erases(opened, entry):
             raise Malformed("a change came without its body, and not with what erased it")
-        if not self._may_erase(eraser.header.author, command, entry.change.header.author):
+        if not self._may_erase(eraser.header.author, opened.command, entry.change.header.author):
             raise Malformed("a change was erased by somebody else")
         self.plan.erased.append((entry.change, entry.number, eraser))
         self.facts.setdefault(entry.change.id, []).append(space.fact(entry, Erased()))
 
-    def _may_erase(self, eraser: bytes, command: RetractPost, author: bytes) -> bool:
+    def _erases(self, opened: Opened, entry: Accepted) -> bool:
+        """Tell whether a change takes another's body back.
+
+        Who may not read what was said before they came cannot read what took it back either. That it is signed by the
+        same author is enough then: a body that could not be read is all that a lie would hide.
+        """
+        if opened.locked:
+            return entry.change.header.epoch not in (PUBLIC, *self.space.secrets.by_name)
+        command = opened.command
+        return isinstance(command, ERASERS) and entry.change.id in command.erases()
+
+    def _may_erase(self, eraser: bytes, command: Eraser | None, author: bytes) -> bool:
         """Tell whether a device erases what it or another of its person's wrote, be it one not heard of yet."""
         person = self.space.law.owner_of(author)
-        theirs = self.space.law.owner_of(eraser) or command.person_of(eraser)
+        theirs = self.space.law.owner_of(eraser) or (certified(command, eraser) if command is not None else None)
         return eraser == author or (person is not None and person == theirs)
 
     def finish(self, kept: Sequence[Accepted]) -> None:

@@ -20,6 +20,7 @@ from node.domain.law.view import View
 from node.domain.profiles import (
     FIELDS,
     MAX_BOXES,
+    MAX_ERASED,
     MAX_LABEL_CHARS,
     MAX_OWN_FIELDS,
     MAX_VALUE_CHARS,
@@ -28,16 +29,18 @@ from node.domain.profiles import (
     PUBLIC,
     SOME,
     SPACE,
+    EraseField,
     FieldRow,
     SealField,
     SetField,
     allow_field,
+    field_id,
     is_field,
     unpack_boxes,
 )
 from node.ingest.road import Road
 from node.ingest.spaces import Space
-from node.ingest.writing import open_document
+from node.ingest.writing import facts_about, open_document
 from node.store import people as store
 
 ME, PEOPLE = "me", "people"
@@ -179,7 +182,15 @@ async def set_fields(road: Road, space: Space, wishes: Sequence[Wish]) -> list[C
     few = not more or len(own | more) <= MAX_OWN_FIELDS
     require(few, f"A profile has at most {MAX_OWN_FIELDS} fields of your own.")
     new = [wish for wish in wishes if _differs(wish, known.get(wish.name))]
-    return await road.submit_all(space, _say(road, space, new)) if new else []
+    earlier = {wish.name: await _earlier(road, space, wish.name) for wish in new}
+    return await road.submit_all(space, _say(road, space, new, earlier)) if new else []
+
+
+async def _earlier(road: Road, space: Space, field: str) -> list[bytes]:
+    """Return the changes that said this field of one's own before, as far as their bodies are still there."""
+    facts = await facts_about(road, space, field_id(road.me, field))
+    said = (fact for fact in facts if isinstance(fact.command, SetField | SealField))
+    return [fact.id for fact in said if road.is_me(fact.person)]
 
 
 async def edit_profile(road: Road, space: Space, values: Mapping[str, str | None]) -> list[Change]:
@@ -213,19 +224,29 @@ def _differs(wish: Wish, before: Field | None) -> bool:
     return now != (before.value, before.audience, set(before.people), before.label)
 
 
-def _say(road: Road, space: Space, wishes: Iterable[Wish]) -> Generator[Any, Change, None]:
+def _say(
+    road: Road, space: Space, wishes: Iterable[Wish], earlier: Mapping[str, Sequence[bytes]]
+) -> Generator[Any, Change, None]:
+    """Say fields, and take back what they said before: whoever was to read that need not be meant any more."""
+    granted = space.law.grants.get(road.device.public)
+    certificate = granted[0].certificate if granted else None
     for wish in wishes:
-        label = wish.label.strip() if wish.name.startswith(OWN) else ""
-        if not wish.value:
-            yield SetField(road.me, wish.name, SPACE, "", "", b"", b"", [])
-            continue
-        if wish.audience in (SPACE, PUBLIC):
-            yield SetField(road.me, wish.name, wish.audience, label, wish.value, b"", b"", [])
-            continue
-        people = [person for person in dict.fromkeys(wish.people) if not road.is_me(person)]
-        people = people if wish.audience == PEOPLE else []
-        sealed = _seal(space.law.present(), road.me, people, label, wish.value)
-        yield SetField(road.me, wish.name, SOME, "", "", sealed.value, sealed.note, sealed.boxes)
+        yield _saying(road, space, wish)
+        ids = earlier[wish.name]
+        for start in range(0, len(ids), MAX_ERASED):
+            yield EraseField(road.me, wish.name, list(ids[start : start + MAX_ERASED]), certificate)
+
+
+def _saying(road: Road, space: Space, wish: Wish) -> SetField:
+    label = wish.label.strip() if wish.name.startswith(OWN) else ""
+    if not wish.value:
+        return SetField(road.me, wish.name, SPACE, "", "", b"", b"", [])
+    if wish.audience in (SPACE, PUBLIC):
+        return SetField(road.me, wish.name, wish.audience, label, wish.value, b"", b"", [])
+    people = [person for person in dict.fromkeys(wish.people) if not road.is_me(person)]
+    people = people if wish.audience == PEOPLE else []
+    sealed = _seal(space.law.present(), road.me, people, label, wish.value)
+    return SetField(road.me, wish.name, SOME, "", "", sealed.value, sealed.note, sealed.boxes)
 
 
 def _seal(view: View, me: bytes, people: Sequence[bytes], label: str, value: str) -> Boxed:

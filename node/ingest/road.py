@@ -229,6 +229,8 @@ class Road:
                 arrival.writing.set()
                 await self.database.transaction(work.plan.write)
                 self._applied(work, kept)
+                if work.plan.erased:
+                    await self.database.forget()
         except BaseException:
             await self.reload(space)
             raise

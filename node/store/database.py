@@ -241,6 +241,13 @@ class Database:
 
         return await self.writer.run(run)
 
+    async def forget(self) -> None:
+        """Write the log file into the database and empty it: until then it still holds what was deleted.
+
+        Where somebody is reading, this is left to the next time.
+        """
+        await self.writer.run(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+
     async def read(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Run `work` on the reader's connection."""
         return await self.reader.run(work)

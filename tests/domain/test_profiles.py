@@ -16,6 +16,7 @@ from node.domain.profiles import (
     FIELDS,
     MAX_BOXES,
     MAX_VALUE_CHARS,
+    EraseField,
     SealField,
     SetField,
     allow_field,
@@ -28,6 +29,7 @@ ADA, EVE = b"A" * 32, b"E" * 32
 BOXES = [bytes([7]) * BOX_BYTES]
 PLAIN = SetField(ADA, "skills", "space", "", "bicycles", b"", b"", [])
 SEALED = SetField(ADA, "skills", "some", "", "", b"sealed", b"note", BOXES)
+TAKEN_BACK = EraseField(ADA, "skills", [b"S" * 32])
 ANEW = SealField(ADA, "skills", b"S" * 32, b"anew", b"note", BOXES)
 
 
@@ -44,6 +46,8 @@ commands = st.one_of(
     st.builds(lambda sealed: replace(SEALED, sealed=sealed), st.binary(min_size=1, max_size=4)),
     st.builds(lambda mark, sealed: replace(ANEW, said=bytes([mark]) * 32, sealed=sealed),
               st.integers(1, 40), st.binary(min_size=1, max_size=4)),
+    st.builds(lambda marks: EraseField(ADA, "skills", [bytes([mark]) * 32 for mark in marks]),
+              st.lists(st.integers(1, 40), min_size=1, max_size=4)),
     st.just(Erased()),
     st.just(EditPost(field_id(ADA, "skills"), "not a post")),
 )  # fmt: skip
@@ -89,8 +93,20 @@ def test_sealing_anew_keeps_the_value_it_names_and_never_beats_a_newer_one() -> 
     assert (changed.value, changed.sealed) == ("bicycles", None)
 
 
+@given(histories, st.data())
+def test_a_body_that_was_taken_back_folds_as_if_it_were_gone(about: list[Fact], data: st.DataObject) -> None:
+    own = (fact for fact in about if isinstance(fact.command, EraseField) and fact.person == ADA)
+    erased = {id_ for fact in own for id_ in fact.command.earlier}
+    gone = data.draw(st.sets(st.sampled_from(sorted(erased)))) if erased else set()
+
+    dropped = [fact._replace(command=Erased()) if fact.id in gone and not isinstance(fact.command, EraseField) else fact
+               for fact in about]  # fmt: skip
+
+    assert fold_field(dropped) == fold_field(about)
+
+
 def test_the_commands_go_over_the_wire_and_back() -> None:
-    for command in (PLAIN, SEALED, ANEW, replace(PLAIN, field="own:0123456789abcdef", label="Diet")):
+    for command in (PLAIN, SEALED, ANEW, TAKEN_BACK, replace(PLAIN, field="own:0123456789abcdef", label="Diet")):
         body = decode_body(encode_body(command.kind, wire_fields(command)))
 
         assert read_command(body) == command
@@ -113,6 +129,11 @@ HOSTILE = {
     "boxes in boxes": replace(SEALED, boxes=[[BOXES]]),
     "a huge sealed value": replace(SEALED, sealed=bytes(100_000)),
     "nobody's": replace(PLAIN, person=b""),
+    "nothing taken back": replace(TAKEN_BACK, earlier=[]),
+    "too much taken back": replace(TAKEN_BACK, earlier=[bytes(32)] * 257),
+    "what is no change taken back": replace(TAKEN_BACK, earlier=[b"short"]),
+    "what is no id taken back": replace(TAKEN_BACK, earlier=[[bytes(32)]]),
+    "a huge certificate": replace(TAKEN_BACK, certificate=bytes(10_000)),
     "a value that nobody said": replace(ANEW, said=b""),
 }
 

@@ -1,7 +1,5 @@
 """Profiles between real nodes: encryption hides what is not meant for somebody, and follows who belongs."""
 
-import sqlite3
-
 import pytest
 from gardens import decided, garden_of, here, law, rows, until_same
 from loopback import Neighbourhood, link_to, until
@@ -11,8 +9,9 @@ from identity.boxes import BOX_BYTES
 from identity.errors import Refused
 from node.domain.law.membership import LeaveSpace
 from node.domain.posts import EditPost
-from node.domain.profiles import SetField, field_id, unpack_boxes
+from node.domain.profiles import EraseField, SetField, field_id, unpack_boxes
 from node.ingest.profiles import MAX_TRIED_BOXES, Field, Wish, edit_profile, fields_of, set_fields
+from node.ingest.writing import facts_about
 from node.runtime import Node
 from node.store import people, readmodel
 
@@ -29,8 +28,6 @@ async def read(node: Node, space: bytes, person: bytes) -> dict[str, str]:
 
 def on_disk(node: Node) -> bytes:
     """Return everything that a node keeps on its disk."""
-    with sqlite3.connect(node.database.path) as db:
-        db.execute("PRAGMA wal_checkpoint(FULL)")
     return b"".join(path.read_bytes() for path in sorted(node.folder.rglob("*")) if path.is_file())
 
 
@@ -201,3 +198,105 @@ async def test_a_wish_that_does_not_fit_is_refused_before_anything_is_signed(sta
             await says(amina, space, fitting, wish)
 
     assert here(amina, space).history.size == before
+
+
+async def test_what_a_field_said_before_is_erased_on_every_node_when_it_is_for_fewer(start: Neighbourhood) -> None:
+    (amina, bola, chidi), space = await garden_of(start, "Amina", "Bola", "Chidi")
+    me = amina.road.me
+    await says(amina, space, Wish("contact", f"{PHONE}-for-all"), Wish("skills", "bicycles"))
+    await until_same(space, amina, bola, chidi)
+    before = [PHONE.encode() in on_disk(node) for node in (amina, bola, chidi)]
+
+    await says(amina, space, Wish("contact", PHONE, "people", [bola.road.me]))
+    await until_same(space, amina, bola, chidi)
+
+    assert before == [True, True, True]
+    await until(lambda: not any(PHONE.encode() in on_disk(node) for node in (amina, bola, chidi)))
+    assert (await read(bola, space, me))["contact"] == PHONE
+    assert await read(chidi, space, me) == {"name": "Amina", "skills": "bicycles"}
+
+    async def rows_are_the_same() -> bool:
+        return len({await rows(node, space) for node in (amina, bola, chidi)}) == 1
+
+    await until(rows_are_the_same)
+
+
+async def test_an_emptied_field_leaves_nothing_also_of_what_was_sealed_to_some(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await says(amina, space, Wish("contact", PHONE, "people", [bola.road.me]), Wish("offers", "bread", "public"))
+    await until_same(space, amina, bola)
+    await says(amina, space, Wish("contact", ""), Wish("offers", ""))
+    await until_same(space, amina, bola)
+
+    assert await read(bola, space, amina.road.me) == {"name": "Amina"}
+    await until(lambda: b"bread" not in on_disk(bola))
+    bodies = await bola.database.read(lambda db: db.execute("SELECT count(*) FROM erased").fetchone()[0])
+    assert bodies == 2
+
+
+async def test_a_newcomer_comes_to_the_same_rows_without_the_bodies(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await says(amina, space, Wish("contact", PHONE))
+    await says(amina, space, Wish("contact", "by letter"))
+    await until_same(space, amina, bola)
+    chidi = await start("Chidi")
+
+    await chidi.join(await link_to(bola, here(bola, space)))
+    await until(lambda: space in chidi.road.spaces and here(chidi, space).state == "member")
+    await until_same(space, amina, bola, chidi)
+
+    assert (await read(chidi, space, amina.road.me))["contact"] == "by letter"
+    assert PHONE.encode() not in on_disk(chidi)
+
+    async def rows_are_the_same() -> bool:
+        return len({await rows(node, space) for node in (amina, bola, chidi)}) == 1
+
+    await until(rows_are_the_same)
+
+
+async def test_another_device_takes_back_what_the_first_said(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await says(bola, space, Wish("contact", PHONE))
+    laptop = await start.nameless("Bola's laptop")
+    await laptop.add_to_person(await link_to(bola, here(bola, space), device=True))
+    await until(lambda: space in laptop.road.spaces and here(laptop, space).state == "member")
+
+    async def reads() -> bool:
+        return (await read(laptop, space, bola.road.me)).get("contact") == PHONE
+
+    await until(reads)
+    await until_same(space, amina, bola, laptop)
+
+    await says(laptop, space, Wish("contact", ""))
+    await until_same(space, amina, bola, laptop)
+
+    assert "contact" not in await read(amina, space, bola.road.me)
+    await until(lambda: not any(PHONE.encode() in on_disk(node) for node in (amina, bola, laptop)))
+
+
+async def test_nobody_takes_back_what_another_said(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await says(amina, space, Wish("contact", PHONE))
+    await until_same(space, amina, bola)
+    (said,) = [fact.id for fact in await facts_about(bola.road, here(bola, space), field_id(amina.road.me, "contact"))]
+
+    for person in (amina.road.me, bola.road.me):
+        await bola.road.submit(here(bola, space), EraseField(person, "contact", [said]))
+    await until_same(space, amina, bola)
+
+    for node in (amina, bola):
+        assert (await read(node, space, amina.road.me))["contact"] == PHONE
+        assert PHONE.encode() in on_disk(node)
+
+
+async def test_where_newcomers_read_no_past_what_was_taken_back_before_keeps_nobody_out(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola", newcomers_read_past=False)
+    await says(amina, space, Wish("contact", PHONE))
+    await says(amina, space, Wish("contact", ""))
+    await until_same(space, amina, bola)
+    chidi = await start("Chidi")
+
+    await chidi.join(await link_to(bola, here(bola, space)))
+
+    await until(lambda: space in chidi.road.spaces and here(chidi, space).state == "member")
+    await until_same(space, amina, bola, chidi)

@@ -69,6 +69,7 @@ def summaries(visit: Visit) -> dict[str, str]:
         "post.retract": _("took a post back"),
         "doc.edit": _("changed a document"),
         "profile.set": _("changed their profile"),
+        "profile.erase": _("took back what a part of their profile said before"),
         "profile.seal": _("sealed a part of their profile anew"),
         "consent.ask": _("asked for a consent"),
     }
