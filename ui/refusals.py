@@ -164,6 +164,7 @@ SENTENCES = (
     _("This auditor has handed over to others."),
     _("Only a change of auditors can be decided without auditors."),
     _("The auditors may still seal this vote."),
+    _("Said while moderators had paused its author's posting."),
     _("This opening leaves out members."),
     _("You have handed over already."),
     _("This names a proposal that is not there."),

@@ -7,6 +7,7 @@ from crdt.change import TALK
 from crdt.history import Accepted
 from node.domain.area import Erased, Eraser, Fact, kind_of
 from node.ingest.intake import Intake
+from node.ingest.pauses import REASON, is_paused, without_paused
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
 from node.store import log as store_log
@@ -19,7 +20,10 @@ async def fold(database: Database, work: Intake) -> None:
     for subject, fresh in work.facts.items():
         touched = subject in work.touched
         facts = await _all_facts(database, work.space, subject, fresh) if touched else fresh
-        row = _row(facts)
+        counting = without_paused(work.space, facts)
+        if len(counting) < len(facts):
+            plan.refusals += [(fact.number, REASON) for fact in facts if is_paused(work.space, fact)]
+        row = _row(counting)
         if row is None:
             work.space.dangling.add(subject)
             plan.gone.append(subject)

@@ -24,6 +24,7 @@ from node.ingest.cuts import make_cuts
 from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
 from node.ingest.intake import Arrival, Intake
+from node.ingest.pauses import follow_pauses
 from node.ingest.signing import Signer
 from node.ingest.spaces import Elsewhere, Secrets, Space, adopt_wraps, read_wrapped
 from node.ingest.together import Given, Outcome, groups, joined, share
@@ -243,6 +244,8 @@ class Road:
         if any(entry.change.header.klass == LAW for entry in kept):
             await make_cuts(self, space)
             space = self.spaces[space.id]
+        if space.law.suspensions and any(entry.change.header.klass <= BINDING for entry in kept):
+            await follow_pauses(self, space)
         self._want(space, verdict)
         branches = await settle_forks(self, space, verdict.forks) if verdict.forks else []
         return Outcome(kept, verdict.known, verdict.gaps, branches, len(verdict.accepted) - len(kept))

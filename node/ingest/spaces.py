@@ -132,6 +132,15 @@ def adopt_wraps(secrets: Secrets, vault: Vault, change: LawChange) -> None:
             secrets.adopt_from(change, law, talk)
 
 
+class Paused(NamedTuple):
+    """What decides when somebody's posting is paused: who asked for it when, and the rules about it."""
+
+    acts: tuple[tuple[int, bytes], ...]
+    resumed: int
+    needed: int
+    days: int
+
+
 @dataclass(slots=True)
 class Space:
     """One space as the running node holds it. `state` is member, waiting (knocked, not admitted) or left.
@@ -150,6 +159,7 @@ class Space:
     recent: dict[bytes, Parent] = field(default_factory=dict)
     saved_pasts: int = 1
     believed: dict[bytes, bytes] = field(default_factory=dict)
+    paused: dict[bytes, Paused] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)
