@@ -258,6 +258,7 @@ class Node:
     async def _after_law(self, space: Space) -> None:
         """Do what the law asks of this device: let in who knocked; introduce oneself once let in."""
         self._adopt_certificate(space)
+        await self.syncer.law_changed(space.id)  # who waits at the door hears who vouched
         if space.state == "member":
             await belonging.enter(self.road, self.me, space)
         await self._follow_topics()

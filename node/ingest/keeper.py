@@ -229,8 +229,6 @@ class Keeper:
         last = {entry.change.header.author: entry.change.header.seq for entry in accepted}
         data = encode_batch([entry.change for entry in accepted])
         await self.syncer.push(News(space.id, last, data, law), origin)
-        if not law and space.is_moved_by(accepted):  # somebody vouched: who waits hears of it
-            await self.syncer.law_changed(space.id)
 
     # -- what was learnt of peers -----------------------------------------------------------------------------------
 

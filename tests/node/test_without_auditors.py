@@ -1,45 +1,18 @@
 """Auditors who are gone, between real nodes: after the long pause the members' laptops hand over by themselves."""
 
-from pathlib import Path
-
 import pytest
-from loopback import SETTINGS, Neighbourhood, until
+from gardens import garden_of, here, law
+from loopback import Neighbourhood, clock_of, until
 from page_reader import Browser
-from test_decisions import garden_of, here, law
 
 from identity.errors import Refused
 from node.ingest import deciding
-from node.runtime import Node, now_ms
+from node.runtime import Node
 from ui.app import Site
 from ui.operations import perform
 
-DAY_MS = 86_400_000
 
-
-class Ahead(Neighbourhood):
-    """Nodes whose clocks a test moves on together."""
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__(folder)
-        self.ahead_ms = 0
-
-    async def nameless(self, folder: str) -> Node:
-        """Start a node that goes by this clock."""
-        node = Node(self.folder / folder, SETTINGS, lambda: now_ms() + self.ahead_ms)
-        await node.open()
-        self.nodes.append(node)
-        await node.start_network_when_ready()
-        return node
-
-    async def days_pass(self, days: int, *nodes: Node) -> None:
-        """Let days pass, and let these nodes see to what has become due."""
-        self.ahead_ms += days * DAY_MS
-        for node in nodes:
-            for space in list(node.road.spaces):
-                await node.duties.look(space)
-
-
-async def asked(start: Ahead) -> tuple[list[Node], bytes, bytes]:
+async def asked(start: Neighbourhood) -> tuple[list[Node], bytes, bytes]:
     """Return three members of four, who ask for another auditor; the only one there was is gone."""
     nodes, space = await garden_of(start, "Amina", "Bola", "Chidi", "Dina", emergency_days=7)
     await until(lambda: len({here(node, space).history.root() for node in nodes}) == 1)
@@ -61,8 +34,7 @@ async def asked(start: Ahead) -> tuple[list[Node], bytes, bytes]:
     return rest, space, change.id
 
 
-async def test_who_voted_yes_hands_over_by_itself_once_the_pause_is_over(tmp_path: Path) -> None:
-    start = Ahead(tmp_path)
+async def test_who_voted_yes_hands_over_by_itself_once_the_pause_is_over(start: Neighbourhood) -> None:
     rest, space, proposal = await asked(start)
     for node in rest:
         await deciding.vote(node.road, here(node, space), proposal, "yes")
@@ -73,17 +45,15 @@ async def test_who_voted_yes_hands_over_by_itself_once_the_pause_is_over(tmp_pat
         )
     )
 
-    await start.days_pass(6, *rest)
+    await clock_of(rest[0]).later(days=6)
     early = [list(law(node, space).proposals[proposal].takeovers) for node in rest]
-    await start.days_pass(2, *rest)
+    await clock_of(rest[0]).later(days=3)
     await until(lambda: all(set(law(node, space).present().sealed.auditors) == {rest[0].road.me} for node in rest))
 
     assert early == [[], [], []]
-    await start.close()
 
 
-async def test_who_did_not_vote_hands_over_on_the_page_and_hears_why_not_before(tmp_path: Path) -> None:
-    start = Ahead(tmp_path)
+async def test_who_did_not_vote_hands_over_on_the_page_and_hears_why_not_before(start: Neighbourhood) -> None:
     rest, space, proposal = await asked(start)
     given = {"space": space.hex(), "proposal": proposal.hex()}
     address = f"/s/{space.hex()[:16]}/decisions/{proposal.hex()}"
@@ -93,7 +63,7 @@ async def test_who_did_not_vote_hands_over_on_the_page_and_hears_why_not_before(
         with pytest.raises(Refused, match="may still seal"):
             await perform(rest[0], "take_over", given)
         before = await browser.open(address)
-        await start.days_pass(9, *rest)
+        await clock_of(rest[0]).later(days=9)
         shown = await browser.open(address)
         done = await browser.send(shown.form("/take-over"))
         told = await perform(rest[1], "take_over", given)
@@ -113,4 +83,3 @@ async def test_who_did_not_vote_hands_over_on_the_page_and_hears_why_not_before(
     assert "Bola audits." in charter.text
     assert "handed over, with the others: Bola audits." in log.text
     await site.stop()
-    await start.close()
