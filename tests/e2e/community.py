@@ -2,13 +2,14 @@
 
 import asyncio
 import threading
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from loopback import Clock
+from loopback import HOUR_MS, Clock, until
 from other_members import Member
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 
 from node.config import Config
 from node.domain.law.membership import AdmitMember
@@ -18,8 +19,11 @@ from node.ingest.spaces import Space
 from node.runtime import Node
 from ui.app import Site
 
-HOUR_MS = 3_600_000
 LOOPBACK = "/ip4/127.0.0.1/tcp/0"
+HEIGHT = 844
+Look = tuple[int, Literal["light", "dark"], str]
+PLAIN: Look = (1280, "light", "en")
+Faults = Callable[[Page], list[str]]
 T = TypeVar("T")
 
 
@@ -74,10 +78,34 @@ class Laptop:
         """The address of its feed."""
         return f"{self.site.url}/s/{self.space.id.hex()[:16]}"
 
+    def follow(self) -> None:
+        """Wait until an open page follows along."""
+        self.loop.run(until(lambda: self.site.pages is not None and self.site.pages.hub.is_heard))
+
     def let_in(self, page: Page) -> None:
         """Open a browser session and wait until it has come to a page."""
         page.goto(f"{self.site.url}/open?key={self.site.gate.new_opening_key()}")
         page.wait_for_url(lambda url: "/open" not in url)
+
+    @contextmanager
+    def opened(self, browser: Browser, look: Look = PLAIN, **more: Any) -> Iterator[Page]:
+        """Give a page of a fresh browser profile that was let in: so wide, in such light, in a language."""
+        width, scheme, language = look
+        context = browser.new_context(
+            viewport={"width": width, "height": HEIGHT}, color_scheme=scheme, locale=language, **more
+        )
+        page = context.new_page()
+        self.let_in(page)
+        yield page
+        context.close()
+
+    def walked(self, page: Page, addresses: Mapping[str, str], faults: Faults) -> list[str]:
+        """Open page after page; returns what is wrong with them, each fault with the name of its page."""
+        found = []
+        for name, address in addresses.items():
+            page.goto(self.site.url + address)
+            found += [f"{name}: {fault}" for fault in faults(page)]
+        return found
 
     def write(self, text: str) -> str:
         """Write a post past the time of undo; returns its id."""

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from community import Loop
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from ui.assets import Assets, serve_assets
@@ -160,6 +161,14 @@ def browser() -> Iterator[Browser]:
         running = playwright.chromium.launch(executable_path=path, args=FLAGS)
         yield running
         running.close()
+
+
+@pytest.fixture(scope="module")
+def loop() -> Iterator[Loop]:
+    """The loop that nodes run in."""
+    running = Loop()
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,13 @@
 """The pages of law in a real browser: accessible in every state, and a vote by keyboard and mouse."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from community import Laptop, Loop
+from community import Faults, Laptop, Look, Loop
 from gardens import QUICK, decided
 from loopback import DAY_MS
 from other_members import Member
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from identity.keys import to_did
 from node.domain.law.membership import VouchFor
@@ -16,16 +16,8 @@ from node.runtime import Node
 
 pytestmark = pytest.mark.browser
 
-LOOKS = [(1280, "light", "en"), (1280, "dark", "en"), (390, "light", "en"), (390, "dark", "ar")]
+LOOKS: list[Look] = [(1280, "light", "en"), (1280, "dark", "en"), (390, "light", "en"), (390, "dark", "ar")]
 RULES = {**QUICK, "admission": "vouch", "suspenders": 1}
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    """The loop that nodes run in."""
-    running = Loop()
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -74,73 +66,53 @@ async def settle(node: Node) -> dict[str, str]:
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
 def test_axe_finds_nothing_on_the_pages_of_law(
-    browser: Browser,
-    mill: tuple[Laptop, dict[str, str]],
-    look: tuple[int, str, str],
-    faults: Callable[[Page], list[str]],
+    browser: Browser, mill: tuple[Laptop, dict[str, str]], look: Look, faults: Faults
 ) -> None:
     laptop, addresses = mill
-    width, scheme, language = look
-    context = browser.new_context(
-        viewport={"width": width, "height": 844},
-        color_scheme="dark" if scheme == "dark" else "light",
-        locale=language,
-    )
-    page = context.new_page()
-    laptop.let_in(page)
-    trouble: list[str] = []
 
-    for name, address in addresses.items():
-        page.goto(laptop.site.url + address)
-        trouble += [f"{name}: {fault}" for fault in faults(page)]
+    with laptop.opened(browser, look) as page:
+        found = laptop.walked(page, addresses, faults)
 
-    context.close()
-    assert trouble == []
+    assert found == []
 
 
 def test_axe_finds_nothing_on_forms_of_law_that_came_back(
-    browser: Browser, mill: tuple[Laptop, dict[str, str]], faults: Callable[[Page], list[str]]
+    browser: Browser, mill: tuple[Laptop, dict[str, str]], faults: Faults
 ) -> None:
     laptop, addresses = mill
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en")
-    page = context.new_page()
-    laptop.let_in(page)
     found: list[str] = []
 
-    page.goto(laptop.site.url + addresses["found"])
-    page.get_by_label("What is it called?").fill("Oven")
-    page.get_by_label("Cooperative").check()
-    page.get_by_role("button", name="Change the rules first").click()
-    expect(page.get_by_label("What is it called?")).to_have_value("Oven")
-    found += faults(page)
-    page.get_by_label("How many have to vouch").evaluate("box => { box.max = '' }")
-    page.get_by_label("How many have to vouch").fill("99")
-    page.get_by_role("button", name="Found the space").click()
-    expect(page.locator(".error")).to_contain_text("Give a whole number from 1 to 20.")
-    found += faults(page)
-    page.goto(laptop.site.url + addresses["leave"])
-    page.get_by_role("button", name="Leave now").click()
-    expect(page.locator(".error")).to_contain_text("Say that you are sure")
-    found += faults(page)
+    with laptop.opened(browser) as page:
+        page.goto(laptop.site.url + addresses["found"])
+        page.get_by_label("What is it called?").fill("Oven")
+        page.get_by_label("Cooperative").check()
+        page.get_by_role("button", name="Change the rules first").click()
+        expect(page.get_by_label("What is it called?")).to_have_value("Oven")
+        found += faults(page)
+        page.get_by_label("How many have to vouch").evaluate("box => { box.max = '' }")
+        page.get_by_label("How many have to vouch").fill("99")
+        page.get_by_role("button", name="Found the space").click()
+        expect(page.locator(".error")).to_contain_text("Give a whole number from 1 to 20.")
+        found += faults(page)
+        page.goto(laptop.site.url + addresses["leave"])
+        page.get_by_role("button", name="Leave now").click()
+        expect(page.locator(".error")).to_contain_text("Say that you are sure")
+        found += faults(page)
 
-    context.close()
     assert found == []
 
 
 def test_one_votes_and_changes_ones_mind(browser: Browser, mill: tuple[Laptop, dict[str, str]]) -> None:
     laptop, addresses = mill
-    context = browser.new_context(viewport={"width": 390, "height": 844}, locale="en")
-    page = context.new_page()
-    laptop.let_in(page)
 
-    page.goto(laptop.site.url + addresses["decisions"])
-    page.get_by_role("link", name="3 members have to vouch.").click()
-    page.get_by_role("link", name="Yes", exact=True).click()
-    page.get_by_role("button", name="Vote yes").click()
-    expect(page.get_by_text("You voted: Yes")).to_be_visible()
-    page.get_by_role("link", name="No", exact=True).click()
-    page.get_by_role("button", name="Vote no").click()
+    with laptop.opened(browser, (390, "light", "en")) as page:
+        page.goto(laptop.site.url + addresses["decisions"])
+        page.get_by_role("link", name="3 members have to vouch.").click()
+        page.get_by_role("link", name="Yes", exact=True).click()
+        page.get_by_role("button", name="Vote yes").click()
+        expect(page.get_by_text("You voted: Yes")).to_be_visible()
+        page.get_by_role("link", name="No", exact=True).click()
+        page.get_by_role("button", name="Vote no").click()
 
-    expect(page.get_by_text("You voted: No")).to_be_visible()
-    expect(page.get_by_text("Your ballot is signed.")).to_be_visible()
-    context.close()
+        expect(page.get_by_text("You voted: No")).to_be_visible()
+        expect(page.get_by_text("Your ballot is signed.")).to_be_visible()

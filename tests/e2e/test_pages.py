@@ -1,26 +1,18 @@
 """The pages of real nodes in a real browser: accessible in every state, by keyboard, live, and between two laptops."""
 
-import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from community import Laptop, Loop, settle
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from community import Faults, Laptop, Look, Loop, settle
+from loopback import until
+from playwright.sync_api import Browser, BrowserContext, Route, expect
 
 pytestmark = pytest.mark.browser
 
-LOOKS = [(1280, "light", "en"), (1280, "dark", "en"), (390, "dark", "ar")]
+LOOKS: list[Look] = [(1280, "light", "en"), (1280, "dark", "en"), (390, "dark", "ar")]
 NARROW = ("feed", "thread", "page edit", "invite empty", "connections", "log", "change", "settings")
 """What is looked at mirrored and narrow: tables, long words and forms. All of it is made of the same parts."""
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    """The loop that nodes run in."""
-    running = Loop()
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -84,38 +76,24 @@ def addresses(parts: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
 def test_axe_finds_nothing_on_any_page_filled_empty_or_missing(
-    browser: Browser,
-    garden: tuple[Laptop, dict[str, str]],
-    look: tuple[int, str, str],
-    faults: Callable[[Page], list[str]],
+    browser: Browser, garden: tuple[Laptop, dict[str, str]], look: Look, faults: Faults
 ) -> None:
     laptop, parts = garden
-    width, scheme, language = look
-    context = browser.new_context(
-        viewport={"width": width, "height": 844},
-        color_scheme="dark" if scheme == "dark" else "light",
-        locale=language,
-    )
-    page = context.new_page()
-    laptop.let_in(page)
+    pages = {name: address for name, address in addresses(parts).items() if look[0] > 1000 or name in NARROW}
     trouble: list[str] = []
 
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    for name, address in addresses(parts).items():
-        if width < 1000 and name not in NARROW:
-            continue
-        page.goto(laptop.site.url + address)
-        trouble += [f"{name}: {fault}" for fault in faults(page)]
-    page.goto(laptop.site.url + parts["here"])
-    page.locator(".row .who, .by a").last.click()
-    trouble += [f"person: {fault}" for fault in faults(page)]
+    with laptop.opened(browser, look) as page:
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        trouble += laptop.walked(page, pages, faults)
+        page.goto(laptop.site.url + parts["here"])
+        page.locator(".row .who, .by a").last.click()
+        trouble += [f"person: {fault}" for fault in faults(page)]
 
-    context.close()
     assert trouble == []
 
 
 def test_axe_finds_nothing_on_forms_that_came_back(
-    window: BrowserContext, garden: tuple[Laptop, dict[str, str]], faults: Callable[[Page], list[str]]
+    window: BrowserContext, garden: tuple[Laptop, dict[str, str]], faults: Faults
 ) -> None:
     laptop, parts = garden
     page = window.new_page()
@@ -149,7 +127,7 @@ def test_axe_finds_nothing_on_forms_that_came_back(
 
 
 def test_first_open_in_under_two_minutes_with_every_step_accessible(
-    window: BrowserContext, alone: Laptop, faults: Callable[[Page], list[str]]
+    window: BrowserContext, alone: Laptop, faults: Faults
 ) -> None:
     page = window.new_page()
     began = time.monotonic()
@@ -286,19 +264,12 @@ def test_a_new_post_comes_live_into_a_second_tab(window: BrowserContext, garden:
     laptop.let_in(first)
     for page in (first, second):
         page.goto(laptop.site.url + parts["here"])
-    laptop.loop.run(_heard(laptop))
+    laptop.follow()
 
     post = laptop.write("Live in every tab")
 
     for page in (first, second):
         expect(page.locator(f"#post-{post}")).to_contain_text("Live in every tab")
-
-
-async def _heard(laptop: Laptop) -> None:
-    """Wait until a browser listens."""
-    assert laptop.site.pages is not None
-    while not laptop.site.pages.hub.is_heard:
-        await asyncio.sleep(0.01)
 
 
 def test_the_signed_post_takes_the_place_of_the_pending_one(
@@ -310,13 +281,42 @@ def test_the_signed_post_takes_the_place_of_the_pending_one(
     page = window.new_page()
     laptop.let_in(page)
     page.goto(laptop.here)
-    loop.run(_heard(laptop))
+    laptop.follow()
 
     page.locator("#say").fill("Signed soon")
     page.get_by_role("button", name="Share").click()
     expect(page.locator(".post.waiting")).to_have_count(1)
 
     expect(page.locator(".post", has_text="Signed soon").locator(".reach")).to_contain_text("On this device")
+    expect(page.locator(".post")).to_have_count(1)
+    laptop.close()
+
+
+def test_a_post_that_was_signed_before_its_page_came_takes_its_place(
+    window: BrowserContext, loop: Loop, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    laptop = Laptop(loop, tmp_path_factory.mktemp("slow"), undo_s=0.5)
+    loop.run(laptop.node.name_yourself("Inês"))
+    loop.run(laptop.node.found("Garden"))
+    page = window.new_page()
+    laptop.let_in(page)
+    page.goto(laptop.here)
+    laptop.follow()
+
+    async def is_signed() -> bool:
+        return laptop.space.history.size > size and not await laptop.node.pending()
+
+    def late(route: Route) -> None:
+        answer = route.fetch()
+        loop.run(until(is_signed))
+        route.fulfill(response=answer)
+
+    size = laptop.space.history.size
+    page.route(laptop.here, lambda route: late(route) if route.request.method == "POST" else route.continue_())
+    page.locator("#say").fill("Signed at once")
+    page.get_by_role("button", name="Share").click()
+
+    expect(page.locator(".post", has_text="Signed at once").locator(".reach")).to_contain_text("On this device")
     expect(page.locator(".post")).to_have_count(1)
     laptop.close()
 
@@ -335,7 +335,7 @@ def test_two_browsers_on_two_laptops_invite_join_write_and_answer(
     mine.get_by_label("What is it called?").fill("Garden")
     mine.get_by_role("button", name="Found the space").click()
     expect(mine.locator("h1")).to_have_text("Garden")
-    laptops[0].loop.run(_on_the_network(laptops[0]))
+    loop.run(until(lambda: laptops[0].node.addresses))
     mine.get_by_role("link", name="Invite", exact=True).click()
     mine.get_by_role("button", name="Make it").click()
     link = mine.locator(".link-box").inner_text()
@@ -364,9 +364,3 @@ def test_two_browsers_on_two_laptops_invite_join_write_and_answer(
         window.close()
     for laptop in laptops:
         laptop.close()
-
-
-async def _on_the_network(laptop: Laptop) -> None:
-    """Wait until others can call."""
-    while not laptop.node.addresses:
-        await asyncio.sleep(0.02)

@@ -1,18 +1,18 @@
 """Pages on parts, the deep feed, archives and continuing, in a real browser: accessible, and no wider than a phone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from community import Laptop, Loop
+from community import Faults, Laptop, Look, Loop
 from other_members import Member
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser
 
 from node.domain.posts import WritePost
 from node.ingest import continuing
 from node.runtime import Node
 
 pytestmark = pytest.mark.browser
-LOOKS = [(1280, "light", "en"), (390, "dark", "en"), (390, "light", "ar")]
+LOOKS: list[Look] = [(1280, "light", "en"), (390, "dark", "en"), (390, "light", "ar")]
 PAGES = ("parts", "deep", "continue", "archive", "people", "")
 
 
@@ -36,14 +36,6 @@ async def settle(node: Node) -> str:
 
 
 @pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    """The loop that nodes run in."""
-    running = Loop()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
 def town(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laptop, str]]:
     """A laptop with spaces within each other, and the address of one."""
     laptop = Laptop(loop, tmp_path_factory.mktemp("town"))
@@ -51,47 +43,28 @@ def town(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple
     laptop.close()
 
 
-@pytest.mark.parametrize(("width", "scheme", "language"), LOOKS)
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
 def test_every_page_is_accessible_and_fits(
-    browser: Browser,
-    town: tuple[Laptop, str],
-    faults: Callable[[Page], list[str]],
-    width: int,
-    scheme: str,
-    language: str,
+    browser: Browser, town: tuple[Laptop, str], look: Look, faults: Faults
 ) -> None:
     laptop, here = town
-    context = browser.new_context(
-        viewport={"width": width, "height": 900},
-        color_scheme="dark" if scheme == "dark" else "light",
-        locale=language,
-    )
-    page = context.new_page()
-    laptop.let_in(page)
+    addresses = {name: f"{here}/{name}".rstrip("/") for name in PAGES} | {"unpack": "/unpack"}
 
-    found = {}
-    for name in PAGES:
-        page.goto(f"{laptop.site.url}{here}/{name}".rstrip("/"))
-        found[name] = faults(page)
-    page.goto(f"{laptop.site.url}/unpack")
-    found["unpack"] = faults(page)
+    with laptop.opened(browser, look) as page:
+        found = laptop.walked(page, addresses, faults)
 
-    context.close()
-    assert found == {name: [] for name in found}
+    assert found == []
 
 
 def test_without_scripts_a_part_is_founded_and_read_deep(browser: Browser, town: tuple[Laptop, str]) -> None:
     laptop, here = town
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    laptop.let_in(page)
 
-    page.goto(f"{laptop.site.url}{here}/parts")
-    page.get_by_label("What is it called?").fill("A part without scripts")
-    page.get_by_role("button", name="Found the part").click()
-    page.goto(f"{laptop.site.url}{here}")
-    page.get_by_role("link", name="With its parts").click()
-    page.goto(f"{laptop.site.url}{here}/parts")
+    with laptop.opened(browser, java_script_enabled=False) as page:
+        page.goto(f"{laptop.site.url}{here}/parts")
+        page.get_by_label("What is it called?").fill("A part without scripts")
+        page.get_by_role("button", name="Found the part").click()
+        page.goto(f"{laptop.site.url}{here}")
+        page.get_by_role("link", name="With its parts").click()
+        page.goto(f"{laptop.site.url}{here}/parts")
 
-    assert page.locator(".branches").get_by_role("link", name="A part without scripts").is_visible()
-    context.close()
+        assert page.locator(".branches").get_by_role("link", name="A part without scripts").is_visible()

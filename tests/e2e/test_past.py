@@ -1,23 +1,15 @@
 """A brought past in a real browser: it comes in where its date puts it, and moves nothing that is new."""
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
-from community import HOUR_MS, Laptop, Loop
+from community import Laptop, Loop
+from loopback import HOUR_MS
 from playwright.sync_api import Browser, Page, expect
 
 from node.domain.posts import ImportPost
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    """The loop that the node runs in."""
-    running = Loop()
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -33,19 +25,10 @@ def laptop(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lap
 @pytest.fixture
 def feed(browser: Browser, laptop: Laptop) -> Iterator[Page]:
     """The open feed."""
-    page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="en")
-    laptop.let_in(page)
-    page.goto(laptop.here)
-    laptop.loop.run(heard(laptop))
-    yield page
-    page.close()
-
-
-async def heard(laptop: Laptop) -> None:
-    """Wait until an open page follows along."""
-    async with asyncio.timeout(10):
-        while not laptop.site.pages.hub.is_heard:
-            await asyncio.sleep(0.01)
+    with laptop.opened(browser) as page:
+        page.goto(laptop.here)
+        laptop.follow()
+        yield page
 
 
 def bring(laptop: Laptop, text: str, ago_ms: int) -> None:

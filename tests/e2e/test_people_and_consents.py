@@ -1,11 +1,11 @@
 """Profile, consents and welcome in a real browser: accessible in every look, and no wider than their window."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from community import Laptop, Loop
+from community import Faults, Laptop, Look, Loop
 from other_members import Member
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from identity.keys import to_did
 from node.domain.consents import AskConsent, SetConsent
@@ -15,7 +15,7 @@ from node.ingest.profiles import Wish, set_fields
 
 pytestmark = pytest.mark.browser
 
-LOOKS = [(1280, "light", "en"), (390, "dark", "en"), (390, "light", "ar")]
+LOOKS: list[Look] = [(1280, "light", "en"), (390, "dark", "en"), (390, "light", "ar")]
 FIELD = "own:0123456789abcdef"
 
 
@@ -57,14 +57,6 @@ async def fill(laptop: Laptop) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def loop() -> Iterator[Loop]:
-    """The loop that the node runs in."""
-    running = Loop()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
 def garden(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Laptop, dict[str, str]]]:
     """A laptop with people, and the addresses of pages."""
     laptop = Laptop(loop, tmp_path_factory.mktemp("people"))
@@ -72,41 +64,28 @@ def garden(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tup
     laptop.close()
 
 
-@pytest.mark.parametrize(("width", "scheme", "language"), LOOKS)
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
 def test_every_page_of_people_is_accessible_and_fits(
-    browser: Browser,
-    garden: tuple[Laptop, dict[str, str]],
-    faults: Callable[[Page], list[str]],
-    width: int,
-    scheme: str,
-    language: str,
+    browser: Browser, garden: tuple[Laptop, dict[str, str]], look: Look, faults: Faults
 ) -> None:
     laptop, pages = garden
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme, locale=language)  # type: ignore[arg-type]
-    laptop.let_in(page)
 
-    found = {}
-    for name, address in pages.items():
-        page.goto(laptop.site.url + address)
-        if wrong := faults(page):
-            found[name] = wrong
-    page.close()
+    with laptop.opened(browser, look) as page:
+        found = laptop.walked(page, pages, faults)
 
-    assert found == {}
+    assert found == []
 
 
 def test_a_newcomer_says_hello_by_keyboard_alone(browser: Browser, garden: tuple[Laptop, dict[str, str]]) -> None:
     laptop, pages = garden
-    page = browser.new_page(viewport={"width": 390, "height": 900}, java_script_enabled=False)
-    laptop.let_in(page)
-    page.goto(laptop.site.url + pages["welcome"])
 
-    page.get_by_label("Your first post").fill("I keep the tools.")
-    page.get_by_label("What you can do").fill("Sharpening")
-    page.get_by_label("Others may mention me by @name").check()
-    page.get_by_label("Your first post").focus()
-    page.get_by_role("button", name="Say hello").press("Enter")
+    with laptop.opened(browser, (390, "light", "en"), java_script_enabled=False) as page:
+        page.goto(laptop.site.url + pages["welcome"])
+        page.get_by_label("Your first post").fill("I keep the tools.")
+        page.get_by_label("What you can do").fill("Sharpening")
+        page.get_by_label("Others may mention me by @name").check()
+        page.get_by_label("Your first post").focus()
+        page.get_by_role("button", name="Say hello").press("Enter")
 
-    expect(page.get_by_text("You have said hello.")).to_be_visible()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Good to have you, Inês Duarte")
-    page.close()
+        expect(page.get_by_text("You have said hello.")).to_be_visible()
+        expect(page.get_by_role("heading", level=1)).to_have_text("Good to have you, Inês Duarte")

@@ -52,9 +52,9 @@ function trouble(on) {
 function handle(news) {
   if (news.event) lastId = news.event;
   // What came between the page's making and the stream's opening was told to nobody: the page is looked at once more.
-  if (news.kind === "open" && document.querySelector("[data-live-place], [data-live-part]")) again(true);
+  if (news.kind === "open" && document.querySelector("[data-live-place], [data-live-part]")) again("open");
   if (news.kind === "open" || news.kind === "trouble") return trouble(news.kind === "trouble");
-  if (news.kind === "part" || news.kind === "missed") return again(news.kind === "missed");
+  if (news.kind === "part" || news.kind === "missed") return again(news.kind);
   const places = news.place === "*" ? "[data-live-place]" : `[data-live-place="${CSS.escape(news.place)}"]`;
   for (const place of document.querySelectorAll(places)) arrive(place, news);
 }
@@ -65,7 +65,7 @@ function arrive(place, { kind, id, was, count }) {
   else if (kind === "gone") shown?.remove();
   else if (shown) exchange(place, id, shown);
   else if (isClosed(place)) return;
-  else if (isNews(kind) && (place.dataset.liveOrder === "oldest-first" || document.hidden || nobodyReads(place))) show(place, [id]);
+  else if (isNews(kind) && isInPlace(place, true)) show(place, [id]);
   else if (kind === "new") wait(place, id);
 }
 
@@ -73,36 +73,48 @@ function arrive(place, { kind, id, was, count }) {
 const isClosed = (place) => place.dataset.liveOrder === "closed";
 const isNews = (kind) => kind === "new" || kind === "past";
 
+// Whether a post may come in where it belongs, and need not wait behind the bar.
+const isInPlace = (place, mayShow) =>
+  place.dataset.liveOrder === "oldest-first" || (mayShow && (document.hidden || nobodyReads(place)));
+
 // At the top of a page that one has not begun to walk through, a new post may come in where it belongs.
 const nobodyReads = (place) =>
   scrollY < 40 && place.querySelector("[data-live-bar]")?.hidden && !place.contains(document.activeElement) && !place.querySelector("details[open]");
 
 // Several events often come together: the page is fetched once for all of them.
 let due = 0;
-let lacking = false;
-function again(postsToo) {
-  lacking ||= postsToo;
+// Why: parts were told of; a post should be signed by now; the stream opened, and something may have come in a moment
+// before; much may be missed, which then waits behind the bar.
+const WHY = ["part", "signed", "open", "missed"];
+let lacking = "part";
+const note = (why) => void (lacking = WHY.indexOf(why) > WHY.indexOf(lacking) ? why : lacking);
+function again(why) {
+  note(why);
   clearTimeout(due);
   due = setTimeout(async () => {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Live": "part" } });
-    if (!answer.ok) return;
+    const [asked, pending] = [lacking, [...document.querySelectorAll('[id^="post-pending-"]')]];
+    lacking = "part";
+    const answer = await fetch(location.href, { headers: { Accept: "text/html", "X-Live": "part" } }).catch(() => null);
+    if (!answer?.ok) return note(asked);
     // A page that only waits goes on to where the node now sends it.
     if (answer.redirected && document.querySelector("[data-live-leave]")) return location.assign(answer.url);
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     for (const fresh of page.querySelectorAll("[data-live-part][id]")) swap(document.getElementById(fresh.id), fresh);
-    if (lacking) compare(page);
-    lacking = false;
+    const signed = pending.filter((post) => !page.getElementById(post.id));
+    if (asked === "open" || asked === "missed" || (asked === "signed" && signed.length)) compare(page, asked, signed);
   }, PAUSE_MS);
 }
 
-function compare(page) {
+// `signed` are shown posts that waited for the end of their undo time, and wait no longer: they are there by their ids.
+function compare(page, asked, signed) {
+  for (const post of signed) post.remove();
   for (const place of document.querySelectorAll("[data-live-place]")) {
     const there = page.querySelector(`[data-live-place="${CSS.escape(place.dataset.livePlace)}"]`);
     for (const fresh of there?.querySelectorAll("[data-item]") ?? []) {
       const shown = document.getElementById(fresh.id);
       if (shown) swap(shown, fresh);
       else if (isClosed(place)) continue;
-      else if (place.dataset.liveOrder === "oldest-first" || "past" in fresh.dataset) show(place, [fresh.id.replace("post-", "")]);
+      else if (signed.length || isInPlace(place, asked !== "missed") || "past" in fresh.dataset) show(place, [fresh.id.replace("post-", "")]);
       else wait(place, fresh.id.replace("post-", ""));
     }
   }
@@ -210,6 +222,8 @@ export function startLive() {
     if (button) open(button);
   });
   if (!url || !globalThis.EventSource) return;
+  // That a post was signed may have been told before the page that shows it as waiting was there.
+  document.addEventListener("commons:undo-over", () => again("signed"));
   if (!navigator.locks || !globalThis.BroadcastChannel) return void listen(url, handle);
   const channel = new BroadcastChannel(CHANNEL);
   channel.onmessage = ({ data }) => handle(data);

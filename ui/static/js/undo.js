@@ -26,6 +26,7 @@ function close(form, words) {
   words.textContent = form.dataset.wordsOver;
   form.closest(".post")?.classList.remove("waiting");
   if (hadFocus) form.closest("[data-item]")?.focus({ preventScroll: true });
+  document.dispatchEvent(new CustomEvent("commons:undo-over"));
 }
 
 export function startUndo() {
