@@ -6,11 +6,12 @@ from identity.keys import to_did
 from node.domain.area import require
 from node.domain.law.charter import RULES, TEMPLATES, Charter
 from node.domain.law.deciding import present_opening
+from node.domain.law.holons import binds
 from node.domain.law.membership import LeaveSpace, SuspendMember, VouchFor
 from node.domain.law.powers import POWERS
 from node.domain.law.records import Final, Join, Proposal
 from node.domain.law.view import View
-from node.ingest import deciding
+from node.ingest import deciding, holons
 from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import queries
@@ -163,7 +164,14 @@ async def propose(node: Node, given: Data) -> Data:
     names = await names_in(node, space)
     effects = effects_of.read_effects(given["effects"], names, space.law.present())
     change = await deciding.propose(node.road, space, effects, given.get("days", 0), given.get("text", ""))
-    return await _told(node, space, change.id)
+    return {**await _told(node, space, change.id), "bound_by": _bound_by(node, space)}
+
+
+def _bound_by(node: Node, space: Space) -> list[Data]:
+    """Return about what each parent that this node knows decides for a space, which is free in all else."""
+    parents = holons.known_parents(node.road, space)
+    found = ((parent, binds(parent.law.present().sealed.charter)) for parent in parents)
+    return [{"space": parent.id.hex(), "name": parent.name, "about": about} for parent, about in found if about]
 
 
 @operation("POST", "/spaces/{space}/proposals/{proposal}/support", SPACE, PROPOSAL)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from node.domain.law.charter import COMPETENCES, RULES, Charter, percent
+from node.domain.law.charter import COMPETENCES, RULES, Charter, lowest, percent
 
 
 class Speaker(Protocol):
@@ -61,11 +61,38 @@ _CHOICES: Mapping[str, Mapping[Any, str]] = {
     },
 }
 _SHARES = {
-    "quorum": _("A decision needs ballots of %(share)s of the members."),
-    "threshold": _("It passes with more than %(share)s of yes and no."),
-    "grave_threshold": _("Removing somebody and changing these rules needs more than %(share)s of yes and no."),
+    "quorum": (
+        _("A decision holds however few members vote."),
+        _("A decision needs ballots of at least %(share)s of the members."),
+        _("A decision needs ballots of all members."),
+    ),
+    "threshold": (
+        _("It passes with a single yes."),
+        _("It passes with more than %(share)s of yes and no."),
+        _("It passes if somebody votes yes and nobody no."),
+    ),
+    "grave_threshold": (
+        _("Removing somebody and changing these rules needs a single yes."),
+        _("Removing somebody and changing these rules needs more than %(share)s of yes and no."),
+        _("Removing somebody and changing these rules needs a yes, and nobody's no."),
+    ),
 }
-SHARE_NAMES = (_("nobody"), _("half"), _("two thirds"), _("three quarters"), _("everybody"))
+SHARE_NAMES = (
+    _("a tenth"),
+    _("a fifth"),
+    _("a quarter"),
+    _("a third"),
+    _("half"),
+    _("three fifths"),
+    _("two thirds"),
+    _("three quarters"),
+    _("four fifths"),
+)
+_NONE = {
+    "invitations": _("Nobody is let in."),
+    "voting_days": _("A vote may be as short as its proposer likes."),
+    "grace_hours": _("Once a vote has ended, no ballot is waited for."),
+}
 _COMPETENCE_NAMES = (
     _("assets"),
     _("care"),
@@ -90,15 +117,17 @@ assert _COMPETENCE_NAMES == COMPETENCES  # noqa: S101 - each has its word here, 
 def _counted(speak: Speaker, name: str, n: int) -> str | None:
     """Return the sentence of a rule that is a number."""
     forms: dict[str, Callable[[], str]] = {
-        "vouchers": lambda: speak.ngettext("One member has to vouch.", "%(num)s members have to vouch.", n),
+        "vouchers": lambda: speak.ngettext(
+            "One member has to vouch.", "%(num)s members have to vouch, or all, while there are fewer.", n
+        ),
         "invitations": lambda: speak.ngettext(
             "A member lets in at most one person in 30 days.",
             "A member lets in at most %(num)s people in 30 days.",
             n,
         ),
         "sponsors": lambda: speak.ngettext(
-            "A proposal opens as soon as one member supports it.",
-            "A proposal opens once %(num)s members support it.",
+            "A proposal opens at once: its proposer is enough to support it.",
+            "A proposal opens once %(num)s members support it, or all, while there are fewer.",
             n,
         ),
         "voting_days": lambda: speak.ngettext("A vote lasts a day at least.", "A vote lasts %(num)s days at least.", n),
@@ -122,15 +151,19 @@ def _counted(speak: Speaker, name: str, n: int) -> str | None:
             "A role is given for a day at most.", "A role is given for %(num)s days at most.", n
         ),
     }
+    if n == 0 and name in _NONE:
+        return speak.gettext(_NONE[name])
     return forms[name]() % {"num": n} if name in forms else None
 
 
-def share_words(speak: Speaker, share: Sequence[int]) -> str:
-    """Return a share in words."""
+def _share_sentence(speak: Speaker, name: str, share: Sequence[int]) -> str:
+    nothing, some, everything = _SHARES[name]
+    part, of = lowest(share)
+    if part in (0, of):
+        return speak.gettext(everything if part else nothing)
     named = percent(share)
-    if named in SHARE_NAMES:
-        return speak.gettext(named)
-    return speak.gettext("%(part)s of every %(of)s") % {"part": share[0], "of": share[1]}
+    words = speak.gettext(named) if named in SHARE_NAMES else speak.gettext("%(part)s in %(of)s")
+    return speak.gettext(some) % {"share": words % {"part": part, "of": of}}
 
 
 def rule_sentence(speak: Speaker, name: str, value: Any) -> str:
@@ -138,7 +171,7 @@ def rule_sentence(speak: Speaker, name: str, value: Any) -> str:
     if name in _CHOICES:
         return speak.gettext(_CHOICES[name][value])
     if name in _SHARES:
-        return speak.gettext(_SHARES[name]) % {"share": share_words(speak, value)}
+        return _share_sentence(speak, name, value)
     if name == "parents":
         words = speak.ngettext("It is part of one space.", "It is part of %(num)s spaces at once.", len(value))
         return words % {"num": len(value)} if value else speak.gettext("It is part of no other space.")

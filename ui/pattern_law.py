@@ -44,7 +44,7 @@ def founding(*, shows_rules: bool = False) -> dict[str, Any]:
 
 
 def _line(now: int, state: str = "voting", winner: str = "") -> DecisionLine:
-    title, me = "3 members have to vouch.", "yes" if winner else ""
+    title, me = "3 members have to vouch, or all, while there are fewer.", "yes" if winner else ""
     voted = 7 if state != "proposed" else 0
     line = DecisionLine(title, state, AMINA, now - DAY_MS, now + DAY_MS, "/patterns/decision", 12, voted, me, winner)
     return line._replace(wants_me=state == "voting", electorate=0 if state == "proposed" else 12)
@@ -54,12 +54,12 @@ def _decision(now: int, line: DecisionLine, tally: Tally | None = None) -> dict[
     is_open = line.state == "voting"
     view = DecisionView(
         line=line,
-        effects=(EffectView(line.title, "2 members have to vouch.", "rule"),),
+        effects=(EffectView(line.title, "2 members have to vouch, or all, while there are fewer.", "rule"),),
         end_ms=now + 2 * DAY_MS,
         supporters=(AMINA,),
         support_needed=1,
         support_url="/patterns/decision" if line.state == "proposed" else "",
-        quorum="A decision needs ballots of half of the members.",
+        quorum="A decision needs ballots of at least half of the members.",
         threshold="Removing somebody and changing these rules needs more than two thirds of yes and no.",
         ballot_url="/patterns/decision" if is_open else "",
         tally=tally,
@@ -87,7 +87,7 @@ def _charter(now: int) -> dict[str, Any]:
         "auditors": (AMINA, ME),
         "needed": 2,
         "auditors_url": "#",
-        "versions": (VersionView(2, ("3 members have to vouch.",), now - DAY_MS, "#"),),
+        "versions": (VersionView(2, ("3 members have to vouch, or all, while there are fewer.",), now - DAY_MS, "#"),),
         "founded_ms": now - 90 * DAY_MS,
         "accepted": Accepted(1, now - 90 * DAY_MS),
         "accept_url": "/patterns/charter",
@@ -111,7 +111,7 @@ def _powers(now: int) -> dict[str, Any]:
 
 def _knocks(now: int) -> dict[str, Any]:
     knock = KnockView(AMINA._replace(url=""), now - HOUR_MS, ME, (ME,), 1, "/patterns/knocks", "", mine=False)
-    rule = "Whoever enough members vouch for is let in. 2 members have to vouch."
+    rule = "Whoever enough members vouch for is let in. 2 members have to vouch, or all, while there are fewer."
     by = {"by_vouching": True, "by_members": True, "names_vouchers": True}
     return {"space": space("People"), "knocks": (knock,), "rule": rule, **by}
 

@@ -236,6 +236,8 @@ SENTENCES = (
     _("Any voucher's node, once %(num)s members have vouched."),
     _("The members, by a sealed decision."),
     _("%(num)s of %(all)s auditors together."),
+    _("The auditor."),
+    _("Any voucher's node, once one member has vouched."),
     _("Any moderator."),
     _("%(num)s moderators together."),
     _("Auditors and stewards."),

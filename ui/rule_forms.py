@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from identity.errors import Malformed, Refused
 from node.domain.law.charter import COMPETENCES, FOUNDING_ONLY, RULES, Charter, check_rule
-from ui.law_words import RULE_LABELS, Speaker, rule_sentence, share_words
+from ui.law_words import RULE_LABELS, Speaker, rule_sentence
 
 FieldKind = Literal["choice", "number", "checks"]
 NUMBERS: Mapping[str, tuple[int, int]] = {
@@ -102,7 +102,7 @@ def rule_field(speak: Speaker, name: str, value: Any, typed: Mapping[str, str], 
         return RuleField(name, label, sentence, "choice", chosen, options)
     if name in TICKED:
         return RuleField(name, label, sentence, "checks", "", _checks(speak, name, value, typed, places))
-    return RuleField(name, label, sentence, "choice", "", _shares(speak, value, said))
+    return RuleField(name, label, sentence, "choice", "", _shares(speak, name, value, said))
 
 
 def _written(value: Any) -> str:
@@ -112,10 +112,10 @@ def _written(value: Any) -> str:
     return "/".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
-def _shares(speak: Speaker, value: list[int], said: str | None) -> tuple[RuleOption, ...]:
+def _shares(speak: Speaker, name: str, value: list[int], said: str | None) -> tuple[RuleOption, ...]:
     chosen = _written(value) if said is None else said
     offered = [*SHARES, *([] if value in SHARES else [value])]
-    return tuple(RuleOption(_written(one), share_words(speak, one), _written(one) == chosen) for one in offered)
+    return tuple(RuleOption(_written(one), rule_sentence(speak, name, one), _written(one) == chosen) for one in offered)
 
 
 def _checks(

@@ -48,6 +48,38 @@ def test_a_grave_decision_needs_more_than_its_share_of_yes(yes: int, winner: str
     assert final.outcome.winner == winner
 
 
+@pytest.mark.parametrize(
+    ("votes", "winner"), [("", "no"), ("-", "no"), ("y", "yes"), ("y-", "yes"), ("yn", "no"), ("yyyyyn", "no")]
+)
+def test_where_the_threshold_is_all_one_no_stands_against_it(votes: str, winner: str) -> None:
+    council = Council(rules=[["grace_hours", 1], ["quorum", [0, 1]], ["threshold", [1, 1]], ["voting_days", 1]])
+    proposal, opening = council.propose()
+
+    for name, said in zip(council.names, votes, strict=False):
+        council.vote(opening, **{name: {"y": "yes", "n": "no", "-": "abstain"}[said]})
+    council.settle(opening)
+
+    final = council.final(proposal, converged(council))
+    assert final is not None
+    assert final.outcome is not None
+    assert final.outcome.winner == winner
+
+
+@pytest.mark.parametrize(("votes", "winner"), [("", "no"), ("n", "no"), ("ynnnnn", "yes")])
+def test_where_the_threshold_is_nothing_one_yes_is_enough(votes: str, winner: str) -> None:
+    council = Council(rules=[["grace_hours", 1], ["quorum", [0, 1]], ["threshold", [0, 1]], ["voting_days", 1]])
+    proposal, opening = council.propose()
+
+    for name, said in zip(council.names, votes, strict=False):
+        council.vote(opening, **{name: {"y": "yes", "n": "no"}[said]})
+    council.settle(opening)
+
+    final = council.final(proposal)
+    assert final is not None
+    assert final.outcome is not None
+    assert final.outcome.winner == winner
+
+
 def test_of_two_amendments_of_one_rule_in_a_partition_the_later_deadlines_holds() -> None:
     council = Council()
     early, first = council.propose([["rule", "vouchers", 3]], deadline=DEADLINE)

@@ -107,7 +107,7 @@ def test_one_votes_and_changes_ones_mind(browser: Browser, mill: tuple[Laptop, d
 
     with laptop.opened(browser, (390, "light", "en")) as page:
         page.goto(laptop.site.url + addresses["decisions"])
-        page.get_by_role("link", name="3 members have to vouch.").click()
+        page.get_by_role("link", name="3 members have to vouch, or all, while there are fewer.").click()
         page.get_by_role("link", name="Yes", exact=True).click()
         page.get_by_role("button", name="Vote yes").click()
         expect(page.get_by_text("You voted: Yes")).to_be_visible()

@@ -161,7 +161,9 @@ async def test_a_proposal_is_told_in_words_by_the_start_of_its_id(garden: Client
     _, listed = await garden.call("GET", "/spaces/Garden/proposals")
 
     assert (shown["id"], shown["name"], shown["text"]) == (made["id"], "Ana", "Why not")
-    assert listed["proposals"][0]["words"] == ["The rule quorum: A decision needs ballots of half of the members."]
+    assert listed["proposals"][0]["words"] == [
+        "The rule quorum: A decision needs ballots of at least half of the members."
+    ]
 
 
 def test_a_peer_cannot_make_a_node_reserve_memory_by_a_rule() -> None:

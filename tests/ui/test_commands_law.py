@@ -79,7 +79,7 @@ def test_a_space_is_founded_under_a_template_with_rules_that_differ(run: Run) ->
 
     assert founded[0] == 0
     assert (rules["admission"], rules["vouchers"], rules["quorum"]) == ("vouch", 3, [1, 3])
-    assert "3 members have to vouch." in run("charter")[1]
+    assert "3 members have to vouch, or all, while there are fewer." in run("charter")[1]
     assert "1 of these seal together: Ana" in run("charter")[1]
 
 
@@ -145,7 +145,7 @@ def test_a_rule_is_proposed_voted_on_and_shown(garden: Run) -> None:
     voted = garden("vote", id_[:6], "yes")
     shown = data_of(garden("proposals", id_[:6], "--json"))
 
-    assert "The rule quorum: A decision needs ballots of half of the members." in proposed[1]
+    assert "The rule quorum: A decision needs ballots of at least half of the members." in proposed[1]
     assert "commons vote" in proposed[1]
     assert (voted[0], "1 of 1 have voted; you: yes" in voted[1]) == (0, True)
     assert (shown["state"], shown["mine"], shown["text"]) == ("voting", "yes", "So that *more* of us decide.")

@@ -9,6 +9,7 @@ from other_members import Member
 from page_reader import Browser, Place, place, post_ids, served
 
 from node.domain.posts import WritePost
+from ui.operations import perform
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Place]:
 
 
 async def test_a_part_is_founded_from_the_page_and_stands_in_the_tree(town: Place) -> None:
-    node, _, browser, here = town
+    node, space, browser, here = town
     page = await browser.open(f"{here}/parts")
 
     founded = await browser.send(page.form(f"{here}/parts"), name="Street", members_of_parent="1")
@@ -30,11 +31,16 @@ async def test_a_part_is_founded_from_the_page_and_stands_in_the_tree(town: Plac
     assert tree.text.index("Town This space") < tree.text.index("Level 2: Street")
     assert "All of them are also in the space above." in tree.text
     assert "It is for everybody of a place." in tree.text
-    street = next(space for space in node.road.spaces.values() if space.name == "Street")
+    street = next(one for one in node.road.spaces.values() if one.name == "Street")
     assert street.law.present().sealed.charter["members_of_parent"]
     inside = await browser.open(f"/s/{street.id.hex()[:16]}/parts")
     assert inside.links["Town"] == here
     assert "Town decides for it about: water. In all else it is free." in inside.text
+    proposing = await browser.open(f"/s/{street.id.hex()[:16]}/decisions/new/rule?rule=quorum")
+    assert "Town decides for it about: water. In all else it is free." in proposing.text
+    given = {"space": street.id.hex(), "effects": [["rule", "quorum", [1, 2]]]}
+    made = await perform(node, "propose", given)
+    assert made["bound_by"] == [{"space": space.id.hex(), "name": "Town", "about": ["water"]}]
 
 
 async def test_a_part_without_a_name_comes_back_with_a_word(town: Place) -> None:

@@ -24,7 +24,7 @@ def values_of(name: str) -> list[Any]:
         return list(CHOICES[name])
     if name == "parents":
         return [[PARENT], [PARENT, bytes(32)]]
-    return [[], ["care", "water"]] if name == "competences" else [*SHARES, [7, 9]]
+    return [[], ["care", "water"]] if name == "competences" else [*SHARES, [7, 9], [0, 7], [7, 7], [2, 4]]
 
 
 EVERY = [(name, value) for name in editable() for value in values_of(name)]

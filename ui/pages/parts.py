@@ -115,7 +115,14 @@ def _template_names() -> tuple[tuple[str, str], ...]:
 def _here_in_words(visit: Visit, space: Space) -> tuple[str, ...]:
     """Return what the rules of this space say about its place among the others."""
     rules = dict(sentences(visit, space.law.present().sealed.charter))
-    said = [rules[name] for name in ("parents", "members_of_parent", "layer", "competences")]
+    return *(rules[name] for name in ("parents", "members_of_parent", "layer", "competences")), *bound_words(
+        visit, space
+    )
+
+
+def bound_words(visit: Visit, space: Space) -> tuple[str, ...]:
+    """Return about what each parent that this node knows decides for a space."""
+    said = []
     for parent in holons.known_parents(visit.node.road, space):
         about = binds(parent.law.present().sealed.charter)
         words = visit.gettext("%(parent)s decides for it about: %(what)s. In all else it is free.")

@@ -15,6 +15,7 @@ from ui.effects import plain
 from ui.law_words import role_words
 from ui.operations import perform
 from ui.pages.frame import page, space_head
+from ui.pages.parts import bound_words
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
 from ui.rule_forms import RuleField, editable, read_rule_field, rule_field
 from ui.views import FormView, NavItem
@@ -40,6 +41,7 @@ class ProposingView:
     roles: tuple[Choice, ...] = ()
     rule: RuleField | None = None
     ticked: frozenset[str] = frozenset()
+    bound: tuple[str, ...] = ()
     facts: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -255,6 +257,7 @@ async def _show(visit: Visit, form: FormView, error: CommonsError | None = None)
         roles=tuple(Choice(role, role_words(visit, role)) for role in ROLES if role != "auditor"),
         rule=_shown_rule(visit, view, form) if kind == "rule" else None,
         ticked=frozenset(ticked),
+        bound=bound_words(visit, visit.here),
         facts={name: charter[name] for name in ("role_days", "voting_days", "grace_hours", "sponsors")}
         | {"sponsors": view.at_most_all(charter["sponsors"])},
     )

@@ -40,7 +40,10 @@ def root_of(opening: Opening, ballots: Iterable[Ballot]) -> bytes:
 
 
 def outcome_of(opening: Opening, ballots: Iterable[Ballot], charter: Charter, effects: list[list[object]]) -> Outcome:
-    """Count: the quorum is a share of the electorate, the threshold a share of yes and no that yes must exceed."""
+    """Count: the quorum is a share of the electorate, the threshold a share of yes and no that yes must exceed.
+
+    Where the threshold is all, one no stands against it.
+    """
     said = [ballot.choice for ballot in ballots]
     tally = {choice: said.count(choice) for choice in CHOICES}
     part, of = charter["quorum"]
@@ -51,4 +54,6 @@ def outcome_of(opening: Opening, ballots: Iterable[Ballot], charter: Charter, ef
     grave = any(effect[0] in GRAVE_EFFECTS for effect in effects)
     part, of = charter["grave_threshold" if grave else "threshold"]
     passed = tally[YES] * of > (tally[YES] + tally[NO]) * part
+    if part == of:  # more than all cannot be: all of yes and no is meant
+        passed = tally[YES] > 0 and not tally[NO]
     return Outcome(YES if passed else NO, counted, size)

@@ -7,6 +7,7 @@ vote) is not here, so no decision can name it.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import gcd
 from typing import Any
 
 from identity.errors import Malformed
@@ -79,8 +80,8 @@ _IDS = Values(f"the ids of at most {MAX_PARENTS} spaces", _are_ids)
 _ORIGIN = Values("the id of a space and the digest of its log", _is_origin)
 
 
-def _count(one: str, many: str) -> Callable[[Value], str]:
-    return lambda value: (one if value == 1 else many).format(value)
+def _count(one: str, many: str, none: str = "") -> Callable[[Value], str]:
+    return lambda value: none if none and value == 0 else (one if value == 1 else many).format(value)
 
 
 def _choice(**sentences: str) -> Callable[[Value], str]:
@@ -92,9 +93,36 @@ def _yes_no(yes: str, no: str) -> Callable[[Value], str]:
 
 
 def percent(share: Sequence[int]) -> str:
-    """Return a share in words: `half`, `two thirds`, or as a fraction."""
-    named = {(0, 1): "nobody", (1, 2): "half", (2, 3): "two thirds", (3, 4): "three quarters", (1, 1): "everybody"}
-    return named.get((share[0], share[1]), f"{share[0]} of every {share[1]}")
+    """Return a share that is neither nothing nor all in words: `half`, `two thirds`, or as `3 in 7`."""
+    part, of = lowest(share)
+    named = {
+        (1, 10): "a tenth",
+        (1, 5): "a fifth",
+        (1, 4): "a quarter",
+        (1, 3): "a third",
+        (1, 2): "half",
+        (3, 5): "three fifths",
+        (2, 3): "two thirds",
+        (3, 4): "three quarters",
+        (4, 5): "four fifths",
+    }
+    return named.get((part, of), f"{part} in {of}")
+
+
+def lowest(share: Sequence[int]) -> tuple[int, int]:
+    """Return a share in lowest terms; nothing is 0 of 1, all 1 of 1."""
+    divisor = gcd(*share)
+    return share[0] // divisor, share[1] // divisor
+
+
+def _of(nothing: str, some: str, everything: str) -> Callable[[Value], str]:
+    """Return the sentence of a share: one for nothing, one for all, and one for whatever lies between."""
+
+    def sentence(share: Value) -> str:
+        ends = {(0, 1): nothing, (1, 1): everything}
+        return ends.get(lowest(share)) or some.format(percent(share))
+
+    return sentence
 
 
 def _parts(value: Value) -> str:
@@ -146,7 +174,12 @@ _RULES = (
             vote="Whoever the members decide to let in, is let in.",
         ),
     ),
-    Rule("vouchers", 2, _between(1, 20), _count("One member has to vouch.", "{} members have to vouch.")),
+    Rule(
+        "vouchers",
+        2,
+        _between(1, 20),
+        _count("One member has to vouch.", "{} members have to vouch, or all, while there are fewer."),
+    ),
     Rule(
         "vouchers_named",
         True,
@@ -166,7 +199,11 @@ _RULES = (
         "invitations",
         100,
         _between(0, 10_000),
-        _count("A member lets in at most one person in 30 days.", "A member lets in at most {} people in 30 days."),
+        _count(
+            "A member lets in at most one person in 30 days.",
+            "A member lets in at most {} people in 30 days.",
+            "Nobody is let in.",
+        ),
     ),
     Rule(
         "newcomers_read_past",
@@ -178,22 +215,60 @@ _RULES = (
         "sponsors",
         1,
         _between(1, 100),
-        _count("A proposal opens as soon as one member supports it.", "A proposal opens once {} members support it."),
+        _count(
+            "A proposal opens at once: its proposer is enough to support it.",
+            "A proposal opens once {} members support it, or all, while there are fewer.",
+        ),
     ),
-    Rule("voting_days", 3, _between(0, 365), _count("A vote lasts a day at least.", "A vote lasts {} days at least.")),
+    Rule(
+        "voting_days",
+        3,
+        _between(0, 365),
+        _count(
+            "A vote lasts a day at least.",
+            "A vote lasts {} days at least.",
+            "A vote may be as short as its proposer likes.",
+        ),
+    ),
     Rule(
         "grace_hours",
         24,
         _between(0, 720),
-        _count("Ballots are waited for one hour more.", "Ballots are waited for {} hours more."),
+        _count(
+            "Ballots are waited for one hour more.",
+            "Ballots are waited for {} hours more.",
+            "Once a vote has ended, no ballot is waited for.",
+        ),
     ),
-    Rule("quorum", [1, 4], _SHARE, lambda share: f"A decision needs ballots of {percent(share)} of the members."),
-    Rule("threshold", [1, 2], _SHARE, lambda share: f"It passes with more than {percent(share)} of yes and no."),
+    Rule(
+        "quorum",
+        [1, 4],
+        _SHARE,
+        _of(
+            "A decision holds however few members vote.",
+            "A decision needs ballots of at least {} of the members.",
+            "A decision needs ballots of all members.",
+        ),
+    ),
+    Rule(
+        "threshold",
+        [1, 2],
+        _SHARE,
+        _of(
+            "It passes with a single yes.",
+            "It passes with more than {} of yes and no.",
+            "It passes if somebody votes yes and nobody no.",
+        ),
+    ),
     Rule(
         "grave_threshold",
         [2, 3],
         _SHARE,
-        lambda share: f"Removing somebody and changing these rules needs more than {percent(share)} of yes and no.",
+        _of(
+            "Removing somebody and changing these rules needs a single yes.",
+            "Removing somebody and changing these rules needs more than {} of yes and no.",
+            "Removing somebody and changing these rules needs a yes, and nobody's no.",
+        ),
     ),
     Rule(
         "emergency_days",

@@ -65,16 +65,22 @@ def _inviters(view: View) -> str:
     return "stewards" if view.sealed.charter["inviters"] == STEWARDS else "every member"
 
 
+def _vouchers(needed: int) -> str:
+    return "one member has" if needed == 1 else f"{needed} members have"
+
+
 def _letting_in(view: View) -> str:
     charter = view.sealed.charter
     return {
         OPEN: "any member's node, at once",
         INVITE: "the node of whoever invited",
-        VOUCH: f"any voucher's node, once {charter['vouchers']} members have vouched",
+        VOUCH: f"any voucher's node, once {_vouchers(charter['vouchers'])} vouched",
     }.get(charter["admission"], "the members, by a sealed decision")
 
 
 def _auditors(view: View) -> str:
+    if len(view.sealed.auditors) == 1:
+        return "the auditor"
     return f"{view.sealed.k} of {len(view.sealed.auditors)} auditors together"
 
 
