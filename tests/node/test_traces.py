@@ -27,6 +27,17 @@ def next_of(space: Space, member: Member, command: WithdrawTicket | RetractPost,
     return make(header, encode_body(command.kind, wire_fields(command)), member.device, space.secret_for(command.klass))
 
 
+async def phone_of(member: Member) -> Member:
+    """Let a member enter with a second device."""
+    node, space, key = member.node, member.space, SigningKey(bytes([9]) * 32)
+    command = EnterDevice(certify(member.root, key.public, 3, node.clock_ms()))
+    deps = space.history.next_deps(key.public, 32)
+    header = Header(space.id, key.public, 1, b"", deps, node.clock_ms(), command.klass, b"", b"", 0)
+    first = make(header, encode_body(command.kind, wire_fields(command)), key, space.secret_for(command.klass))
+    await node.road.receive(space, Batch([first], {}), key.public)
+    return Member(node, space, member.root, key)
+
+
 async def test_law_whose_body_was_left_out_is_taken_from_nobody(start: Neighbourhood) -> None:
     amina = await start("Amina")
     garden = await amina.found("Garden")
@@ -45,13 +56,7 @@ async def test_who_has_left_says_nothing_more_from_any_device(start: Neighbourho
     amina = await start("Amina")
     garden = await amina.found("Garden")
     kim = await Member.join(amina, garden, "Kim")
-    phone = Member(amina, garden, kim.root, SigningKey(bytes([9]) * 32))
-    enter = EnterDevice(certify(kim.root, phone.device.public, 3, amina.clock_ms()))
-    deps = garden.history.next_deps(phone.device.public, 32)
-    header = Header(garden.id, phone.device.public, 1, b"", deps, amina.clock_ms(), enter.klass, b"", b"", 0)
-    body = encode_body(enter.kind, wire_fields(enter))
-    first = make(header, body, phone.device, garden.secret_for(enter.klass))
-    await amina.road.receive(garden, Batch([first], {}), phone.device.public)
+    phone = await phone_of(kim)
     await phone.write("from my phone")
     log = garden.history.logs[phone.device.public]
 
@@ -68,7 +73,8 @@ async def test_a_cut_that_a_power_cut_came_before_is_made_at_the_next_start(star
     kim = await Member.join(amina, garden, "Kim")
     last = garden.history.logs[kim.device.public].seq
     await kim.write("after what stays")
-    await kim.say(RevokeDevice(kim.device.public, last))
+    phone = await phone_of(kim)
+    await phone.say(RevokeDevice(kim.device.public, last))
     cut = amina.road.spaces[garden.id].history.logs[kim.device.public].forked
     await amina.database.writer.run(lambda db: db.executescript("UPDATE log SET forked = NULL; DELETE FROM void;"))
     await amina.close()
