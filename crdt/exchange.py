@@ -12,6 +12,7 @@ SMALL_SPACE_LOGS = 64
 WINDOW = 3
 LOOK_BACK = 64
 MAX_SERVING = 64
+MAX_STRANGE_LOGS = 65_536  # that a peer names and nobody here has heard of
 
 
 class Claims:
@@ -151,6 +152,8 @@ class Exchange:
     ) -> list[Effect]:
         """Want what the peer has ahead; if it asked for an answer, show what these buckets hold ahead of it."""
         history = channel.view.history
+        if len(channel.peer_seqs) > len(history.logs) + MAX_STRANGE_LOGS:
+            raise RemoteProtocolError("the peer names logs without end")
         channel.asked = False
         effects: list[Effect] = []
         ranges = []

@@ -56,6 +56,20 @@ def test_a_peer_that_does_not_say_hello_or_talks_another_version_is_dropped() ->
         fresh.session.receive(m.encode(m.HELLO, m.SYNC_VERSION + 1, bytes(16)))
 
 
+def test_a_peer_that_names_logs_without_end_is_dropped() -> None:
+    one, _ = opened()
+    channel = next(iter(one.session.channels.values()))
+
+    def name_logs() -> None:
+        for start in range(0, 4 * exchange.MAX_STRANGE_LOGS, m.MAX_ENTRIES):
+            logs = [[number.to_bytes(32, "big"), 1, b"", False] for number in range(start, start + m.MAX_ENTRIES)]
+            one.session.receive(m.encode(m.ENTRIES, 0, b"", logs, False))
+
+    with pytest.raises(RemoteProtocolError):
+        name_logs()
+    assert len(channel.peer_seqs) <= exchange.MAX_STRANGE_LOGS + m.MAX_ENTRIES + len(channel.view.history.logs)
+
+
 def test_a_peer_that_wants_too_much_at_once_or_twice_is_dropped() -> None:
     one, _ = opened()
     one.session.receive(m.encode(m.WANT, 0, 1, [[ADA, 1, 5]]))
