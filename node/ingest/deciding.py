@@ -4,7 +4,7 @@ What an office asks for happens by itself: openings are confirmed, votes closed,
 their conditions hold, with the auditor's standing consent. A duty that cannot be done is left for the next time.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from node.domain.law.decisions import (
 from node.domain.law.powers import may_confirm
 from node.domain.law.records import Opening, Proposal
 from node.domain.law.view import View, electorate_root
+from node.domain.posts import WritePost
 from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.ingest.writing import post_command
@@ -50,13 +51,22 @@ async def propose(road: Road, space: Space, effects: Sequence[Any], days: int = 
     lasts = max(charter["voting_days"] * DAY_MS, days * DAY_MS, SHORTEST_MS)
     deadline, grace = road.now_ms() + lasts + SHORTEST_MS, charter["grace_hours"] * HOUR_MS
     command = Propose([list(effect) for effect in effects], deadline, grace, b"")
+    allowed(road, space, command)
     if text.strip():
-        allowed(road, space, command)
-        why = await road.submit(space, await post_command(road, space, text, None))
-        command = replace(command, text_hash=why.id)
-    change = await submit(road, space, command)
+        why = await post_command(road, space, text, None)
+        change = (await road.submit_all(space, _with_why(road, space.id, why, command)))[-1]
+    else:
+        change = await road.submit(space, command)
     await open_ready(road, road.spaces[space.id])
     return change
+
+
+def _with_why(road: Road, space: bytes, why: WritePost, command: Propose) -> Generator[Any, Change, None]:
+    """Yield a proposal behind the post that says why; if the rules refuse it by now, neither is signed."""
+    said = yield why
+    command = replace(command, text_hash=said.id)
+    allowed(road, road.spaces[space], command)
+    yield command
 
 
 async def sponsor(road: Road, space: Space, proposal: bytes) -> Change:

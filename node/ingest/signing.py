@@ -1,6 +1,7 @@
 """Signing: commands of this device become the next changes of its log, as a space stands."""
 
 from collections.abc import Callable, Generator
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,8 +23,13 @@ class Signer:
         self.me = me
         self.now_ms = now_ms
 
-    def make(self, space: Space, command: Any, before: Change | None = None) -> Change:
+    def make(
+        self, space: Space, command: Any, before: Change | None = None, named: AbstractSet[bytes] = frozenset()
+    ) -> Change:
         """Sign a command as the next change of this device's log, or as the one after `before`.
+
+        `named` are what those before it in one batch have named of others' changes; law names all the rest, which may
+        be more than talk can.
 
         Raises:
             Refused: if this device may not say this here, now.
@@ -47,7 +53,8 @@ class Signer:
             0,
         )
         if before is not None:
-            header = header._replace(seq=before.header.seq + 1, prev=before.id, deps=())
+            rest = tuple(dep for dep in header.deps if dep not in named) if klass == LAW else ()
+            header = header._replace(seq=before.header.seq + 1, prev=before.id, deps=rest)
         return make(header, encode_body(command.kind, wire_fields(command)), self.device, secret)
 
     def _refuse_paused(self, space: Space, command: Any) -> None:
@@ -64,9 +71,11 @@ class Signer:
     def make_all(self, space: Space, commands: Generator[Any, Change, None]) -> list[Change]:
         """Make consecutive changes; the first names what others said, which so lies in the past of all of them."""
         changes: list[Change] = []
+        named: set[bytes] = set()
         command = next(commands, None)
         while command is not None:
-            changes.append(self.make(space, command, changes[-1] if changes else None))
+            changes.append(self.make(space, command, changes[-1] if changes else None, named))
+            named.update(changes[-1].header.deps)
             try:
                 command = commands.send(changes[-1])
             except StopIteration:

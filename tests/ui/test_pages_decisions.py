@@ -14,6 +14,7 @@ from node.domain.law.charter import RULES
 from node.domain.law.decisions import CastBallot, Propose
 from node.ingest import deciding
 from node.runtime import Node
+from ui.pages.proposing import MAX_LISTED, Choice, found
 
 SLOW = {"voting_days": 3}
 
@@ -214,3 +215,46 @@ async def test_who_joined_after_the_opening_is_told_why_they_do_not_vote(slow: P
 
     assert "Who votes 1 member Voted so far 0 members" in shown.text
     assert RULES["quorum"].sentence([1, 4]) in shown.text
+
+
+async def test_among_many_people_one_looks_for_a_name_and_what_was_typed_stays(quick: Place) -> None:
+    node, space, browser, here = quick
+    people = {f"Member {number:02}": await Member.join(node, space, f"Member {number:02}", number)
+              for number in range(1, MAX_LISTED + 11)}  # fmt: skip
+    last = to_did(people["Member 60"].root.public)
+    asked = await browser.open(f"{here}/decisions/new/remove")
+
+    sought = await browser.send(asked.form("/new/remove"), who="member 60", find="1", text="We have talked.", days="9")
+    kept = await browser.send(sought.form("/new/remove"), who="nobody of that name", find="1", person=last)
+    made = await browser.send(kept.form("/new/remove"), person=last)
+
+    assert asked.html.count("<option") == MAX_LISTED + 1
+    assert "50 of 60 are listed below." in asked.text
+    assert sought.html.count("<option") == 2
+    assert sought.form("/new/remove").fields["text"] == "We have talked."
+    assert (sought.form("/new/remove").fields["days"], kept.status) == ("9", 200)
+    assert kept.form("/new/remove").fields["person"] == last
+    assert "Member 60 is removed." in made.text
+
+
+async def test_ticked_auditors_stay_while_one_looks_for_others(quick: Place) -> None:
+    node, space, browser, here = quick
+    for number in range(1, MAX_LISTED + 2):
+        await Member.join(node, space, f"Member {number:02}", number)
+    asked = await browser.open(f"{here}/decisions/new/auditors")
+    mine = f"auditor_{to_did(node.me.person)}"
+
+    sought = await browser.send(asked.form("/new/auditors"), who="member 51", find="1")
+
+    assert sought.form("/new/auditors").fields[mine] == "1"
+    assert sought.html.count('type="checkbox" id="f-auditor') == 2
+
+
+@pytest.mark.parametrize("words", ["", "é", "' OR 1", "x" * 10_000, "\x00"])
+def test_a_search_among_people_is_only_about_names(words: str) -> None:
+    everybody = [Choice(str(number), f"Member {number}") for number in range(1_000)]
+
+    listed = found(everybody, words, {"999"})
+
+    assert len(listed) <= MAX_LISTED + 1
+    assert everybody[999] in listed

@@ -1,6 +1,7 @@
 """Proposing something binding: one form for each kind, saying what follows, with room to say why."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,6 +23,7 @@ from ui.views import FormView, NavItem
 
 ANOTHER_ROLE = "other"
 MAX_VOTE_DAYS = 365
+MAX_LISTED = 50
 
 
 class Choice(NamedTuple):
@@ -33,11 +35,15 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ProposingView:
-    """A form that proposes something: its kind says which fields it has and what is said about it."""
+    """A form that proposes something: its kind says which fields it has and what is said about it.
+
+    Where there are too many to choose from, `sought` says how many; `choices` are those that were looked for.
+    """
 
     kind: str
     form: FormView
     choices: tuple[Choice, ...] = ()
+    sought: int = 0
     roles: tuple[Choice, ...] = ()
     rule: RuleField | None = None
     ticked: frozenset[str] = frozenset()
@@ -108,6 +114,16 @@ async def _choices(visit: Visit, view: View, kind: str) -> tuple[Choice, ...]:
     return tuple(sorted(options, key=lambda one: one.words.casefold()))
 
 
+def found(choices: Sequence[Choice], words: str, kept: AbstractSet[str]) -> tuple[Choice, ...]:
+    """Return at most so many choices as one looks through: those in whose name words stand; who was chosen stays."""
+    if len(choices) <= MAX_LISTED:
+        return tuple(choices)
+    sought = words.casefold().split()
+    fitting = {one for one in choices if all(word in one.words.casefold() for word in sought)}
+    listed = set([one for one in choices if one in fitting][:MAX_LISTED])
+    return tuple(one for one in choices if one.value in kept or one in listed)
+
+
 def _waiting(view: View) -> list[bytes]:
     """Return who waits for a decision to be let in."""
     if view.sealed.charter["admission"] != VOTE:
@@ -146,6 +162,8 @@ def _kind(visit: Visit) -> str:
 async def propose(visit: Visit) -> web.Response:
     """Propose what was filled in; the post that says why is written with it."""
     kind, sent = _kind(visit), await visit.form()
+    if sent.get("find"):
+        return await _show(visit, FormView(visit.url(f"/decisions/new/{kind}"), sent))
     wrong: dict[str, str] = {}
     try:
         days = _number(visit, sent, "days", wrong, 0, MAX_VOTE_DAYS)
@@ -250,10 +268,12 @@ async def _show(visit: Visit, form: FormView, error: CommonsError | None = None)
     if kind == "auditors" and "needed" not in form.values:
         ticked = {to_did(person) for person in view.sealed.auditors}
         form = FormView(form.action, {**form.values, "needed": str(view.sealed.k)}, form.errors)
+    everybody = await _choices(visit, view, kind) if kind != "rule" else ()
     shown = ProposingView(
         kind=kind,
         form=form,
-        choices=await _choices(visit, view, kind) if kind != "rule" else (),
+        choices=found(everybody, form.values.get("who", ""), {*ticked, form.values.get("person", "")}),
+        sought=len(everybody) if len(everybody) > MAX_LISTED else 0,
         roles=tuple(Choice(role, role_words(visit, role)) for role in ROLES if role != "auditor"),
         rule=_shown_rule(visit, view, form) if kind == "rule" else None,
         ticked=frozenset(ticked),
