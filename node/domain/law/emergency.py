@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from node.domain.area import require
 from node.domain.law.admitting import Effect, LawRule, member
 from node.domain.law.charter import DAY_MS
+from node.domain.law.deciding import seen_opening
 from node.domain.law.decisions import TakeOver
 from node.domain.law.records import LawChange, Opening, Proposal, Takeover
 from node.domain.law.sealed import decide
@@ -25,9 +26,7 @@ if TYPE_CHECKING:  # the fold that this rule belongs to
 def take_over(law: "Law", change: LawChange, view: View) -> Effect:
     """A member hands over to new auditors, with the others, because the old ones are gone."""
     me = member(view, change)
-    opening = law.openings.get(change.command.opening)
-    require(opening is not None and view.includes(opening.change.number), "this names a vote that is not open")
-    assert opening is not None  # noqa: S101 - require said so
+    opening = seen_opening(law, change.command.opening, view)
     proposal = law.proposals[opening.change.command.proposal]
     only_auditors(proposal)
     require(me.person in opening.electorate, "you became a member after this vote was opened")
