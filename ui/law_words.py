@@ -296,9 +296,13 @@ def effect_words(tell: Telling, effect: Sequence[Any]) -> str:
     if name == "rule":
         return rule_sentence(speak, args[0], args[1])
     if name == "auditors":
-        words = speak.ngettext("%(names)s audits.", "%(names)s audit, and %(needed)s of them seal.", len(args[0]))
-        names = ", ".join(tell.name(person) for person, _device in args[0])
-        return words % {"names": names, "needed": args[1]}
+        names = [tell.name(person) for person, _device in args[0]]
+        if len(names) == 1:
+            return speak.gettext("%(name)s audits.") % {"name": names[0]}
+        words = speak.ngettext(
+            "%(names)s audit, and %(num)s of them seals.", "%(names)s audit, and %(num)s of them seal.", args[1]
+        )
+        return words % {"names": ", ".join(names), "num": args[1]}
     return speak.gettext("Law of version %(version)s holds here, which needs a newer commons.") % {"version": args[0]}
 
 

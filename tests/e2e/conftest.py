@@ -110,7 +110,7 @@ class Site:
 
     def _page(self, request: web.Request, name: str, context: dict[str, Any]) -> web.Response:
         token = self.gate.form_token(request[SESSION])
-        around = {"frame": replace(frame("feed"), form_token=token, live_url="/live"), "form_token": token}
+        around = {"frame": frame("feed")._replace(form_token=token, live_url="/live"), "form_token": token}
         html = self.templates.render(name, "en", around | {"space": space()} | context)
         return web.Response(text=html, content_type="text/html")
 
@@ -123,16 +123,16 @@ class Site:
 
     def _written(self, request: web.Request, text: str, is_shared: bool) -> web.Response:
         writing = composer({} if is_shared or not text else {"text": "There is nothing written yet."})
-        writing = replace(writing, form=replace(writing.form, action="/feed"), is_shared=is_shared)
-        listed = replace(feed(NOW_MS), fragment_url="/fragment/{id}")
+        writing = writing._replace(form=replace(writing.form, action="/feed"), is_shared=is_shared)
+        listed = feed(NOW_MS)._replace(fragment_url="/fragment/{id}")
         around = {"here": (), "arrived": (), "arriving": None, "news": News()}
         return self._page(request, "feed.html", {"composer": writing, "feed": listed} | around)
 
     async def _talk(self, request: web.Request) -> web.Response:
-        return self._page(request, "thread.html", {"thread": replace(thread(NOW_MS), fragment_url="/fragment/{id}")})
+        return self._page(request, "thread.html", {"thread": thread(NOW_MS)._replace(fragment_url="/fragment/{id}")})
 
     async def _fragment(self, request: web.Request) -> web.Response:
-        shown = replace(posts(NOW_MS)[1], id=request.match_info["id"])
+        shown = posts(NOW_MS)[1]._replace(id=request.match_info["id"])
         return self._page(request, "fragments/post.html", {"post": shown})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from dataclasses import fields, replace
 from datetime import UTC
 from html.parser import HTMLParser
 from pathlib import Path
@@ -89,11 +88,11 @@ def test_no_id_stands_twice_on_a_page(templates: Templates, name: str) -> None:
 
 def test_what_people_write_is_escaped_wherever_it_stands(templates: Templates) -> None:
     person = PersonRef(HOSTILE, HOSTILE, "/people/1")
-    post = replace(posts(NOW_MS)[1], author=person, imported=ImportedFrom(HOSTILE, NOW_MS), why=HOSTILE)
+    post = posts(NOW_MS)[1]._replace(author=person, imported=ImportedFrom(HOSTILE, NOW_MS), why=HOSTILE)
     context: dict[str, Any] = {
         "frame": frame("feed"),
-        "space": replace(space(), name=HOSTILE, description=HOSTILE),
-        "feed": replace(feed(NOW_MS), posts=(post,), place=HOSTILE),
+        "space": space()._replace(name=HOSTILE, description=HOSTILE),
+        "feed": feed(NOW_MS)._replace(posts=(post,), place=HOSTILE),
         "composer": PAGES["feed"][2](NOW_MS)["composer"],
         "here": (),
         "arrived": ((HOSTILE, 1),),
@@ -111,7 +110,7 @@ def test_what_people_write_is_escaped_wherever_it_stands(templates: Templates) -
     "address", ["javascript:alert(1)", "data:text/html,x", "//x", "ftp://x", "https://x y", " https://x"]
 )
 def test_only_web_addresses_become_links(address: str, templates: Templates) -> None:
-    post = replace(posts(NOW_MS)[1], imported=ImportedFrom(address, NOW_MS))
+    post = posts(NOW_MS)[1]._replace(imported=ImportedFrom(address, NOW_MS))
 
     html = templates.render("fragments/post.html", "en", {"post": post, "form_token": "t"})
 
@@ -262,7 +261,7 @@ def test_example_views_cover_every_state_of_a_post() -> None:
 
     assert {post.sending for post in shown} >= {"waiting", "shared"}
     for name in ("is_new", "is_mine", "is_retracted", "is_future_dated", "imported", "edited_ms", "reached", "why"):
-        assert name in {field.name for field in fields(shown[0])}
+        assert name in shown[0]._fields
         assert any(getattr(post, name) for post in shown), name
 
 
