@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 from community import Loop
-from playwright.sync_api import Browser, Page, sync_playwright
+from loopback import PATIENCE_S
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ui.assets import Assets, serve_assets
 from ui.guards import SESSION, protect
@@ -39,6 +40,7 @@ FLAGS = [  # the browser talks to the pages under test and to nobody else
     "--disable-sync",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 ]
+expect.set_options(timeout=1000 * PATIENCE_S / 2)  # a machine may be slow; what is there is seen at once
 NOW_MS = 1_795_161_600_000
 AXE = (HERE / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
@@ -62,7 +64,7 @@ class Site:
     def start(self) -> None:
         """Begin to serve."""
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE_S)
 
     def stop(self) -> None:
         """End the thread."""
@@ -75,9 +77,9 @@ class Site:
         page.wait_for_url(f"{self.origin}{onward}")
 
     def until(self, holds: Callable[[], bool]) -> None:
-        """Wait up to ten seconds for something to become true of the open streams."""
+        """Wait for something to become true of the open streams."""
         with self._changed:
-            assert self._changed.wait_for(holds, 10)
+            assert self._changed.wait_for(holds, PATIENCE_S)
 
     def tell(self, **news: str | int) -> None:
         """Send an event to every open stream."""
