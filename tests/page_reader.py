@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 import aiohttp
-from loopback import Clock
+from loopback import PATIENCE_S, Clock
 
 from node.config import Config
 from node.ingest.spaces import Space
@@ -140,7 +140,7 @@ class Browser:
 
     def stream(self, **headers: str) -> Any:
         """Open the live stream; to be used as a context."""
-        timeout = aiohttp.ClientTimeout(total=20)
+        timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
         return self._session.get(self._url("/api/v1/live"), headers=headers, timeout=timeout)
 
     def _url(self, path: str) -> str:

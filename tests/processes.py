@@ -29,7 +29,7 @@ from ui.operations import perform
 
 ROOT = Path(__file__).resolve().parent.parent
 LOOPBACK = "/ip4/127.0.0.1/tcp/{port}"
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 LOOK_AGAIN_S = 0.02
 NOT_RUN = "could not run here: "  # the words by which conftest.py counts what a machine could not run
 T = TypeVar("T")

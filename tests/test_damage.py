@@ -1,6 +1,5 @@
 """Damaged files, foreign hands, wrong clocks and copied folders: a clear answer, and nothing of it spreads."""
 
-import asyncio
 import http.client
 import random
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from loopback import until as holds
 from processes import ROOT, Laptop, Room, asked, copied, in_folder, only_space, room_at, same, until
 
 from identity.errors import StoreError
@@ -261,12 +261,6 @@ async def open_node(folder: Path, clock_ms: Callable[[], int]) -> Node:
     await node.name_yourself(folder.name)
     await node.start_network()
     return node
-
-
-async def holds(check: Callable[[], bool], timeout_s: float = 20.0) -> None:
-    async with asyncio.timeout(timeout_s):
-        while not check():
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("clock", [

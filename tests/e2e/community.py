@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from loopback import HOUR_MS, Clock, until
+from loopback import HOUR_MS, PATIENCE_S, Clock, until
 from other_members import Member
 from playwright.sync_api import Browser, Page
 
@@ -37,7 +37,7 @@ class Loop:
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work in the loop and wait for what it gives."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE_S)
 
     def stop(self) -> None:
         """End the thread."""

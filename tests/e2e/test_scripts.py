@@ -100,7 +100,7 @@ def test_undo_counts_down_and_then_says_that_it_is_shared(writing: Page) -> None
     form = writing.locator("form.undo")
     expect(form).to_contain_text("s until it is signed and shared")
 
-    expect(form).to_contain_text("From now on you can retract it", timeout=30_000)
+    expect(form).to_contain_text("From now on you can retract it")
 
     expect(form.get_by_role("button")).to_be_hidden()
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from loopback import Neighbourhood, link_to, same, until
+from loopback import PATIENCE_S, Neighbourhood, link_to, same, until
 from page_reader import Browser
 
 from crdt.change import Change
@@ -108,7 +108,7 @@ async def test_who_looks_on_is_told_as_more_arrives_and_when_all_is_here(
     await until(stopped.is_set)
 
     async def next_part() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             while place not in (await stream.next() or b"").decode():
                 pass
 

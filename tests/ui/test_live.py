@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from loopback import PATIENCE_S
 from other_members import Member
 from page_reader import Browser, Place, post_ids, served
 
@@ -154,7 +155,7 @@ async def test_a_slow_stream_is_dropped_and_keeps_nobody_waiting(garden: Place) 
 
     for number in range(live.MAX_QUEUED + 1):
         hub.tell(place="feed:x", kind="new", id=str(number))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PATIENCE_S):
             await quick.next()
 
     assert list(hub._streams) == [quick]
@@ -168,7 +169,7 @@ async def test_the_number_of_streams_is_bounded_and_the_oldest_gives_way(
 
     async with browser.stream() as first, browser.stream(), browser.stream() as third:
         with pytest.raises(aiohttp.ClientError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE_S):
                 await first.content.read()
 
         assert third.status == 200
@@ -179,7 +180,7 @@ async def test_a_quiet_stream_beats_now_and_then(garden: Place, monkeypatch: pyt
     monkeypatch.setattr(live, "HEARTBEAT_S", 0.02)
 
     async with browser.stream() as answer:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE_S):
             lines = [await answer.content.readline() for _ in range(8)]
 
     assert lines.count(b": still here\n") >= 2
