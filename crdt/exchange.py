@@ -16,18 +16,25 @@ MAX_STRANGE_LOGS = 65_536  # that a peer names and nobody here has heard of
 
 
 class Claims:
-    """Which session fetches which log: one at a time, so that nothing is fetched twice. Shared by a node's sessions."""
+    """Which session fetches which log: one at a time, so that nothing is fetched twice. Shared by a node's sessions.
+
+    What a stranger said they have, and may never send, a session with a member takes over.
+    """
 
     def __init__(self) -> None:
-        self._by_log: dict[tuple[bytes, bytes], object] = {}
+        self._by_log: dict[tuple[bytes, bytes], tuple[object, bool]] = {}
 
-    def take(self, owner: object, space: bytes, author: bytes) -> bool:
+    def take(self, owner: object, space: bytes, author: bytes, *, trusted: bool) -> bool:
         """Claim a log; False if another session fetches it."""
-        return self._by_log.setdefault((space, author), owner) is owner
+        held, firm = self._by_log.setdefault((space, author), (owner, trusted))
+        if held is not owner and trusted and not firm:
+            self._by_log[space, author] = owner, True
+            return True
+        return held is owner
 
     def drop(self, owner: object, space: bytes | None = None) -> bool:
         """Give back what a session claimed, in one space or all; tell whether there was anything."""
-        mine = [key for key, held in self._by_log.items() if held is owner and space in (None, key[0])]
+        mine = [key for key, (held, _) in self._by_log.items() if held is owner and space in (None, key[0])]
         for key in mine:
             del self._by_log[key]
         return bool(mine)
@@ -224,7 +231,7 @@ class Exchange:
         for entry in ranges:
             if entry[0] in channel.fetching:
                 channel.told_root = None  # more of what is on its way: compare once more when it is here
-            elif self.claims.take(self, channel.space, entry[0]):
+            elif self.claims.take(self, channel.space, entry[0], trusted=channel.opened):
                 mine.append(entry)
         if not mine:
             return []

@@ -180,6 +180,24 @@ def test_a_log_is_fetched_from_one_peer_at_a_time() -> None:
     assert view.history.size == 3
 
 
+def test_a_stranger_who_sends_nothing_keeps_no_log_from_being_fetched_from_a_member() -> None:
+    claims, view = Claims(), View({ADA, BEN})
+    stranger = Side(ADA, EVE, view, dialled=True, claims=claims)
+    eve = Side(EVE, ADA, View({ADA, BEN, EVE}), dialled=False)
+    member = Side(ADA, BEN, view, dialled=True, claims=claims)
+    ben = Side(BEN, ADA, View({ADA, BEN}), dialled=False)
+    posts = filled("Kim")
+    ben.view.take(posts)
+    talk(stranger, eve)
+    kim = posts[0].header.author
+    stranger.carry_out(stranger.session.receive(m.encode(m.ENTRIES, 0, b"", [[kim, 9, b"", False]], False)))
+
+    talk(member, ben)
+
+    assert [len(side.told(m.WANT)) for side in (stranger, member)] == [1, 1]
+    assert view.history.size == 3
+
+
 def step(one: Side, two: Side) -> None:
     """Carry one frame each way."""
     for sender, receiver in ((one, two), (two, one)):
