@@ -28,7 +28,7 @@ from node.domain.law.membership import (
 from node.domain.law.records import LawChange
 from node.domain.posts import RetractPost
 from node.domain.profiles import EraseField
-from node.ingest.spaces import Elsewhere, Opened, Space, read_before, read_wrapped
+from node.ingest.spaces import Elsewhere, Opened, Space, lets_in, read_before, read_wrapped
 from node.store.log import Stored
 from node.store.plan import Plan
 from node.store.vault import Vault
@@ -161,8 +161,9 @@ class Intake:
                 self.plan.refusals.append((change.number, str(error)))
             else:
                 self.unlocked = self.take_secrets([*before[0], *law], [*before[1], *talk]) or self.unlocked
-                self.space.secrets.adopt_from(change, law, talk)
-                self.elsewhere += elsewhere
+                welcome = lets_in(self.space.law, change.command, reader)
+                self.space.secrets.adopt_from(change, law, talk, lets_in=welcome)
+                self.elsewhere += elsewhere if welcome and isinstance(change.command, CertifyDevice) else []
                 self.plan.state = self.space.state = "member"
 
     def _leave(self, log: Log) -> None:

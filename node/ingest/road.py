@@ -353,7 +353,7 @@ class Road:
                 opened = space.open(entry.change)
                 change = space.law_change(entry, opened.command)
                 if opened.command is not None and space.law.judge(change):
-                    adopt_wraps(space.secrets, self.vault, change)
+                    adopt_wraps(space, self.vault, change)
             space.saved_pasts = len(history.pasts.sets)
             space.dangling = dangling_subjects(connection, row.no)
             if row.state == "left" and space.law.person_of(self.device.public) is not None:

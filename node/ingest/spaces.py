@@ -16,7 +16,7 @@ from identity.sealed import SECRET_BYTES, name_of, open_with, seal_to
 from node.domain import registry
 from node.domain.area import Fact, read_command, require
 from node.domain.law.fold import Law, LawChange
-from node.domain.law.membership import HandKeys, RotateKeys
+from node.domain.law.membership import RotateKeys
 from node.store.log import SpaceIndex, Stored
 from node.store.vault import Vault
 
@@ -66,13 +66,16 @@ class Secrets:
             if secrets:
                 self.present[use] = secrets[-1]
 
-    def adopt_from(self, change: LawChange, law: Sequence[bytes], talk: Sequence[bytes]) -> None:
-        """Adopt what a change of law handed on: rotations in order of (λ, id), others where nothing is held yet."""
+    def adopt_from(self, change: LawChange, law: Sequence[bytes], talk: Sequence[bytes], *, lets_in: bool) -> None:
+        """Adopt what a change of law handed on: rotations in order of (λ, id), what let this device in.
+
+        Anything else only where nothing is held yet, or any member could say what others seal with.
+        """
         if isinstance(change.command, RotateKeys):
             if (change.depth, change.id) > self.rank:
                 self.rank = change.depth, change.id
                 self.adopt(law, talk)
-        elif not isinstance(change.command, HandKeys) or "talk" not in self.present:
+        elif lets_in or "talk" not in self.present:
             self.adopt(law, talk)
 
     def _know(self, secret: bytes) -> None:
@@ -123,13 +126,19 @@ def read_before(command: Any, law: Sequence[bytes]) -> tuple[list[bytes], list[b
     return earlier_law, earlier_talk
 
 
-def adopt_wraps(secrets: Secrets, vault: Vault, change: LawChange) -> None:
+def lets_in(law: Law, command: Any, device: bytes) -> bool:
+    """Tell whether a command of law answers the knock of a device."""
+    join = law.joins.get(getattr(command, "join", b""))
+    return join is not None and join.change.author == device
+
+
+def adopt_wraps(space: "Space", vault: Vault, change: LawChange) -> None:
     """Seal with what a stored change of law handed to this device, or to one that it replaced."""
     for reader, sealed in getattr(change.command, "wraps", ()):
         data = vault.open_wrap(reader, sealed)
         if data is not None:
             law, talk, _ = read_wrapped(data)
-            secrets.adopt_from(change, law, talk)
+            space.secrets.adopt_from(change, law, talk, lets_in=lets_in(space.law, change.command, reader))
 
 
 class Paused(NamedTuple):

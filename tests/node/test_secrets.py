@@ -5,9 +5,11 @@ from other_members import Member
 
 from crdt.batch import Batch
 from crdt.change import LAW, TALK, Header, encode_body, make
+from identity.certificates import certify
 from identity.sealed import name_of, new_secret, seal_to
-from node.domain.law.membership import WithdrawTicket
+from node.domain.law.membership import CertifyDevice, HandKeys, WithdrawTicket
 from node.domain.posts import WritePost
+from node.ingest import belonging
 from node.ingest.spaces import Secrets
 from node.runtime import Node
 from node.store import queries
@@ -57,3 +59,25 @@ async def test_law_that_lay_sealed_is_judged_once_its_key_comes(start: Neighbour
     assert not before
     assert (log.author, ticket) in here.law.withdrawals
     assert await amina.database.read(lambda db: queries.refused_changes(db, here.index.no, None, 9)) == []
+
+
+async def test_only_what_lets_a_device_in_says_what_it_seals_with_and_which_spaces_it_has(
+    start: Neighbourhood,
+) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    kim = await Member.join(amina, garden, "Kim")
+    before = garden.secret_for(TALK)
+    false = Secrets(new_secret(), [new_secret()], [new_secret()])
+    trap = false.wrapped([(bytes(32), bytes(32), "Trap")])
+    wraps = [[amina.road.device.public, seal_to(trap, amina.road.device.public)]]
+    certificate = certify(kim.root, amina.road.device.public, 5, amina.clock_ms())
+
+    for command in (HandKeys(wraps), CertifyDevice(b"", certificate, wraps)):
+        await kim.say(command)
+        told = list(amina.road.elsewhere)
+        await belonging.follow(amina.road, told)
+
+        assert garden.secret_for(TALK) == before
+        assert told == []
+        assert list(amina.road.spaces) == [garden.id]
