@@ -283,6 +283,17 @@ def test_an_opening_by_a_member_holds_once_an_auditor_or_two_stewards_confirm_it
     assert not any(id_ in refused for id_ in confirmed)
 
 
+def test_openings_for_the_same_voters_hold_them_once() -> None:
+    council = Council()
+    openings = [council.propose(by=name, opener=name)[1] for name in "DE"]
+
+    law = converged(council).law
+    one, other = (law.openings[id_] for id_ in openings)
+
+    assert len(one.electorate) == 6
+    assert one.electorate is other.electorate
+
+
 def test_a_vote_under_way_is_not_opened_anew_with_an_earlier_date() -> None:
     council = Council()
     effects = [["resume", person(council, "A")]]

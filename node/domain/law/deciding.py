@@ -91,7 +91,8 @@ def open_vote(law: "Law", change: LawChange, view: View) -> Effect:
     trusted = me.person in view.sealed.auditors
 
     def effect() -> None:
-        law.openings[change.id] = Opening(change, me, voters, trusted)
+        same = law.electorates.setdefault(change.command.electorate, voters)  # or each opening would hold all members
+        law.openings[change.id] = Opening(change, me, same, trusted)
         proposal.openings.append(change.id)
 
     return effect

@@ -47,6 +47,7 @@ class Law:
     suspensions: dict[bytes, list[Act]] = field(default_factory=dict)
     proposals: dict[bytes, Proposal] = field(default_factory=dict)
     openings: dict[bytes, Opening] = field(default_factory=dict)
+    electorates: dict[bytes, frozenset[bytes]] = field(default_factory=dict)
     seals: dict[bytes, Seal] = field(default_factory=dict)
     supports: dict[bytes, list[tuple[int, bytes]]] = field(default_factory=dict)
     seal_bits: dict[int, bytes] = field(default_factory=dict)
