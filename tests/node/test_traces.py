@@ -12,10 +12,11 @@ from identity.certificates import certify
 from identity.errors import Malformed
 from identity.keys import SigningKey
 from identity.links import read_link
+from identity.sealed import new_secret
 from identity.tickets import prove
 from node.domain.area import wire_fields
 from node.domain.law.membership import EnterDevice, JoinSpace, LeaveSpace, RevokeDevice, WithdrawTicket
-from node.domain.posts import RetractPost
+from node.domain.posts import RetractPost, WritePost
 from node.ingest.spaces import Space
 
 
@@ -50,6 +51,23 @@ async def test_law_whose_body_was_left_out_is_taken_from_nobody(start: Neighbour
     outcome = await amina.road.receive(amina.road.spaces[garden.id], Batch([law], {}), mallory.device.public)
 
     assert [entry.change for entry in outcome.accepted] == [law]
+
+
+async def test_what_cannot_be_read_yet_takes_no_body_back_where_newcomers_read_the_past(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    kim = await Member.join(amina, garden, "Kim")
+    log = garden.history.logs[kim.device.public]
+    secret, seq, prev, posts = new_secret(), log.seq, log.head, list[Change]()
+    for text in ("one", "two"):
+        body = WritePost(text, None, None, [])
+        header = Header(garden.id, log.author, seq + 1, prev, (), amina.clock_ms(), body.klass, b"", b"", 0)
+        posts.append(make(header, encode_body(body.kind, wire_fields(body)), kim.device, secret))
+        seq, prev = posts[-1].header.seq, posts[-1].id
+    stripped = Batch([posts[0]._replace(body=None), posts[1]], {posts[0].id: posts[1]})
+
+    with pytest.raises(Malformed):
+        await amina.road.receive(garden, stripped, kim.device.public)
 
 
 async def test_who_has_left_says_nothing_more_from_any_device(start: Neighbourhood) -> None:
