@@ -76,6 +76,18 @@ def unbroken(changes: Sequence[Change]) -> list[Change]:
     return list(changes)
 
 
+def fitting(changes: Sequence[Change], most_bytes: int) -> list[Change]:
+    """Return as many changes as go into one batch of about so many bytes, one at least."""
+    size = 0
+    part: list[Change] = []
+    for change in unbroken(changes):
+        size += 400 + ID_BYTES * len(change.header.deps) + len(change.body or b"")
+        if part and size > most_bytes:
+            break
+        part.append(change)
+    return part
+
+
 def encode_batch(changes: Sequence[Change], erasers: Mapping[bytes, Change] | None = None) -> bytes:
     """Return the wire form of changes in causal order; of each author they must be consecutive (see `unbroken`)."""
     logs: dict[bytes, int] = {}

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from crdt.batch import MAX_BATCH_BYTES, MAX_BATCH_CHANGES, decode_batch, encode_batch, unbroken
+from crdt.batch import MAX_BATCH_BYTES, MAX_BATCH_CHANGES, decode_batch, encode_batch, fitting
 from crdt.change import ID_BYTES, LAW, Change, verify_change
 from crdt.effects import DeliverBlob
 from crdt.history import Accepted
@@ -193,26 +193,18 @@ class Keeper:
         Where the usual size holds no such end, by an author's own doing, it is as large as a batch may be: this node
         has accepted the run from one batch, too. A log that has no end even then is left out.
         """
-        fitting: list[Change] = []
+        index = self.spaces[space].index
+        part: list[Change] = []
         for count, size in ((PORTION_CHANGES, PORTION_BYTES), (MAX_BATCH_CHANGES, MAX_BATCH_BYTES)):
-            changes, erasers = await self._read(self.spaces[space], numbers[:count])
-            fitting = _fitting(changes, size)
-            part = _well_ended(fitting)
-            if part:
-                return encode_batch(part, erasers), len(part)
-        part = _each_well_ended(fitting)
-        return encode_batch(part, erasers) if part else None, len(fitting) or len(numbers)
-
-    async def _read(self, view: Space, numbers: Sequence[int]) -> tuple[list[Change], dict[bytes, Change]]:
-        """Return changes by number, and what erased those whose bodies are gone."""
-
-        def read(connection: Any) -> tuple[list[Change], dict[bytes, Change]]:
-            stored = store_log.read_changes(connection, view.index, numbers)
-            gone = {entry.number: entry.change.id for entry in stored if entry.change.body is None}
-            erasers = store_log.read_erasers(connection, gone)
-            return [entry.change for entry in stored], {gone[number]: eraser for number, eraser in erasers.items()}
-
-        return await self.road.database.read(read)
+            first = numbers[:count]
+            changes, erasers = await self.road.database.read(
+                lambda db, first=first: store_log.read_with_erasers(db, index, first)  # type: ignore[misc]
+            )
+            part = fitting(changes, size)
+            if ended := _well_ended(part):
+                return encode_batch(ended, erasers), len(ended)
+        ended = _each_well_ended(part)
+        return encode_batch(ended, erasers) if ended else None, len(part) or len(numbers)
 
     async def heard(self, space: Space, accepted: Sequence[Accepted], origin: bytes | None) -> None:
         """Pass on what was just stored: the changes where they are few, a hint where they are many."""
@@ -315,18 +307,6 @@ class Keeper:
         news = self.words.take(self.spaces[space], peer, inviter, word)
         if self.refusals.pop(space, None) or news:  # a later knock was taken
             self.told(space)
-
-
-def _fitting(changes: Sequence[Change], most_bytes: int) -> list[Change]:
-    """Return as many changes as so many bytes hold, one at least."""
-    size = 0
-    part: list[Change] = []
-    for change in unbroken(changes):
-        size += 400 + ID_BYTES * len(change.header.deps) + len(change.body or b"")
-        if part and size > most_bytes:
-            break
-        part.append(change)
-    return part
 
 
 def _well_ended(changes: list[Change]) -> list[Change]:

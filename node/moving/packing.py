@@ -9,8 +9,8 @@ from typing import Any
 
 import msgpack
 
-from crdt.batch import encode_batch, unbroken
-from crdt.change import ID_BYTES, Change, digest
+from crdt.batch import encode_batch, fitting
+from crdt.change import digest
 from identity.errors import StoreError
 from node.domain.area import require
 from node.domain.media import ending_of
@@ -119,19 +119,15 @@ class _Packing:
         road, index = self.road, self.space.index
         numbers = await road.database.read(lambda db: store_log.numbers_of(db, index.no))
 
-        def read(connection: Any, part: list[int]) -> tuple[list[Change], dict[bytes, Change]]:
-            stored = store_log.read_changes(connection, index, part)
-            gone = {entry.number: entry.change.id for entry in stored if entry.change.body is None}
-            erasers = store_log.read_erasers(connection, gone)
-            return [entry.change for entry in stored], {gone[number]: eraser for number, eraser in erasers.items()}
-
         while numbers:
             part = numbers[:PORTION_CHANGES]
-            changes, erasers = await road.database.read(lambda db, part=part: read(db, part))  # type: ignore[misc]
-            fitting = _fitting(changes)
-            self.counts["changes"] += len(fitting)
-            yield encode_batch(fitting, erasers)
-            numbers = numbers[len(fitting) :]
+            changes, erasers = await road.database.read(
+                lambda db, part=part: store_log.read_with_erasers(db, index, part)  # type: ignore[misc]
+            )
+            packed = fitting(changes, PORTION_BYTES)
+            self.counts["changes"] += len(packed)
+            yield encode_batch(packed, erasers)
+            numbers = numbers[len(packed) :]
 
     async def _forks(self) -> None:
         no = self.space.index.no
@@ -176,14 +172,3 @@ class _Readable(Exporting):
         medium: Line = {"hash": hash_.hex(), "type": media_type, "alt": alt, "size": size}
         name = await self._put(hash_)
         return {**medium, "path": name} if name is not None else medium
-
-
-def _fitting(changes: list[Change]) -> list[Change]:
-    """Return as many changes as a batch holds, one at least."""
-    size, part = 0, list[Change]()
-    for change in unbroken(changes):
-        size += 400 + ID_BYTES * len(change.header.deps) + len(change.body or b"")
-        if part and size > PORTION_BYTES:
-            break
-        part.append(change)
-    return part

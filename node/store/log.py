@@ -290,6 +290,16 @@ def read_erasers(connection: sqlite3.Connection, numbers: Iterable[int]) -> dict
     return found
 
 
+def read_with_erasers(
+    connection: sqlite3.Connection, index: SpaceIndex, numbers: Sequence[int]
+) -> tuple[list[Change], dict[bytes, Change]]:
+    """Return changes by number, and by its id what erased each whose body is gone: what a batch is made of."""
+    stored = read_changes(connection, index, numbers)
+    gone = {entry.number: entry.change.id for entry in stored if entry.change.body is None}
+    erasers = read_erasers(connection, gone)
+    return [entry.change for entry in stored], {gone[number]: eraser for number, eraser in erasers.items()}
+
+
 def unread_numbers(connection: sqlite3.Connection, secrets: Iterable[int]) -> list[int]:
     """Return the numbers of changes that lay sealed under one of these secrets."""
     numbers = []
