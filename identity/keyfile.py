@@ -68,10 +68,15 @@ class Keys:
                 return key.open_sealed(sealed)
         raise Malformed("this was not sealed to this device")
 
-    def renewed(self, slot: int, time_ms: int) -> "Keys":
-        """Return keys with a new device key, certified by the root if it is here, else waiting for a certificate."""
+    def renewed(self, slot: int | None, time_ms: int) -> "Keys":
+        """Return keys with a new device key, certified by the root if it is here, else waiting for a certificate.
+
+        Without a slot, which all may be taken, the root certifies nothing either.
+        """
         device = SigningKey.generate()
-        certificate = certify(self.root, device.public, slot, time_ms) if self.root is not None else None
+        certificate = None
+        if self.root is not None and slot is not None:
+            certificate = certify(self.root, device.public, slot, time_ms)
         retired = (*self.retired, self.device)[-MAX_RETIRED:]
         return replace(self, device=device, created_ms=time_ms, certificate=certificate, retired=retired)
 

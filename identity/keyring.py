@@ -74,11 +74,11 @@ class Keyring:
         """
         self._write(self.keys.certified(certificate), self._lock)
 
-    def renew_device(self, slot: int, time_ms: int) -> None:
+    def renew_device(self, slot: int | None, time_ms: int) -> None:
         """Become a new device, as a restored backup must, and register the folder anew.
 
-        Certified by the root key if it is here; else the device waits for a certificate. The old key is kept to
-        open what was sealed to it and never signs again.
+        Certified by the root key if it is here and a slot is free; else the device waits for a certificate. The old
+        key is kept to open what was sealed to it and never signs again.
 
         Raises:
             Refused: if the slot is not one of the 16.

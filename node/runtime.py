@@ -21,7 +21,7 @@ from node.config import Config
 from node.connecting import Network
 from node.domain.area import read_command, require, wire_fields
 from node.importing.jobs import Imports
-from node.ingest import belonging, holons
+from node.ingest import belonging, holons, places
 from node.ingest.belonging import Self, found_space, knock
 from node.ingest.duties import Duties
 from node.ingest.hints import Hints
@@ -120,10 +120,10 @@ class Node:
             keyring.begin(self.folder, device, heads)
         await self.begin(ring)
 
-    async def _free_slot(self, ring: Keyring) -> int:
-        """Return the slot of this person's next device: the law of their spaces knows which are taken."""
+    async def _free_slot(self, ring: Keyring) -> int | None:
+        """Return the slot of this person's next device; None if all are taken, and one of theirs has to end first."""
         road = await self._open_road(ring)
-        return belonging.free_slot(road, road.me)
+        return places.next_slot(road, road.me)
 
     async def _open_road(self, ring: Keyring) -> Road:
         keys = ring.keys
@@ -147,7 +147,7 @@ class Node:
         self.neighbours.restore(await self.database.read(read_peers))
         self.syncer.learnt = lambda addresses: self.neighbours.learn(addresses, asked=False)
         self.road.heard.append(self._heard)
-        self.duties = Duties(self.road, self._follow_topics)
+        self.duties = Duties(self.road, keys.root, self._follow_topics)
         self.keyring = ring  # from here on there is somebody, with everything they need
         self._saying = self._keep(self._sign_pending())
         for space in list(self.road.spaces.values()):

@@ -1,6 +1,9 @@
 """Operations on one's own devices: list them in a space, end one."""
 
+from collections.abc import Sequence
+
 from crdt.change import Change
+from identity.errors import Refused
 from identity.keys import to_did
 from identity.shares import MAX_SHARES
 from node.domain.area import require
@@ -8,7 +11,7 @@ from node.domain.law.membership import RevokeDevice
 from node.domain.recovery import code_of
 from node.ingest import deciding, recovery
 from node.ingest.spaces import Space
-from node.recovering import recover
+from node.recovering import needs_place, recover, take_place
 from node.runtime import Node
 from ui.api_spaces import SPACE, need_space
 from ui.operations import Data, Param, operation
@@ -37,14 +40,22 @@ async def devices(node: Node, given: Data) -> Data:
             for device, grant in listed.items()
         ],
         "holds_phrase": node.me.root is not None,
+        "needs_place": needs_place(node),
     }
+
+
+@operation("POST", "/devices/{device}/place", DEVICE)
+async def take_a_place(node: Node, given: Data) -> Data:
+    """Let this device, for which no place was free, take that of another of yours, which so ends in all spaces."""
+    entered = await take_place(node, key_named(given["device"]))
+    return {"spaces": [space.name for space in entered]}
 
 
 @operation("DELETE", "/spaces/{space}/devices/{device}", SPACE, DEVICE)
 async def revoke(node: Node, given: Data) -> Data:
     """End one of your devices: what it said so far stays, what it says from now on is void."""
     space = need_space(node, given["space"])
-    device = _other_device(node, given["device"])
+    device = _other_device(node, given["device"], [space])
     require(_is_mine(node, space, device), "a device is ended by its own person")
     require(space.law.person_of(device) is not None, "This device was ended already.")
     change = await _end(node, space, device)
@@ -54,7 +65,7 @@ async def revoke(node: Node, given: Data) -> Data:
 @operation("DELETE", "/devices/{device}", DEVICE)
 async def revoke_everywhere(node: Node, given: Data) -> Data:
     """End one of your devices in all your spaces, such as one that was lost."""
-    device = _other_device(node, given["device"])
+    device = _other_device(node, given["device"], list(node.road.spaces.values()))
     spaces = [space for space in node.road.spaces.values() if _is_mine(node, space, device)]
     require(spaces, "You have no such device.")
     standing = [space for space in spaces if space.state == "member" and space.law.person_of(device) is not None]
@@ -63,9 +74,12 @@ async def revoke_everywhere(node: Node, given: Data) -> Data:
     return {"changes": changes, "spaces": [space.name for space in standing]}
 
 
-def _other_device(node: Node, text: str) -> bytes:
+def _other_device(node: Node, text: str, spaces: Sequence[Space]) -> bytes:
     device = key_named(text)
-    require(device != node.road.device.public, "This is the device you are using: end it from another one.")
+    if device == node.road.device.public:
+        only = all(len(space.law.devices_of(node.me.person)) < 2 for space in spaces)
+        require(not only, "This is your only device: add another one first. To go altogether, leave the space.")
+        raise Refused("This is the device you are using: end it from another one.")
     return device
 
 
@@ -92,13 +106,14 @@ async def recovery_state(node: Node, given: Data) -> Data:
     names, view = await names_in(node, space), space.law.present()
     mine = await recovery.sharing_of(node.road, space, node.me.person)
     parts = mine.parts if mine is not None else []
-    gone = [part[0] for part in parts if not view.is_member(part[0])]
     asked = await recovery.all_askings(node.road, space)
     return {
         "holds_phrase": node.me.root is not None,
         "needed": mine.needed if mine is not None else 0,
-        "trusted": [{"person": to_did(part[0]), "name": names[part[0]]} for part in parts],
-        "share_anew": bool(gone),
+        "trusted": [
+            {"person": to_did(part[0]), "name": names[part[0]], "belongs": view.is_member(part[0])} for part in parts
+        ],
+        "share_anew": mine is not None and recovery.is_short(space, mine),
         "askings": [_asking_data(node, asking, names) for asking in asked],
     }
 
@@ -114,7 +129,12 @@ def _asking_data(node: Node, asking: recovery.Asking, names: Names) -> Data:
         "code": asking.code if mine else None,
         "needed": asking.needed,
         "given": len(asking.given),
+        "given_by": [names[person] for person in asking.trusted if person in asking.given],
+        "declined_by": [names[person] for person in sorted(asking.declined)],
+        "denied": asking.is_denied,
         "i_gave": node.me.person in asking.given,
+        "i_declined": node.me.person in asking.declined,
+        "for_me": node.me.person in asking.trusted,
         "is_mine": mine,
     }
 
@@ -146,10 +166,21 @@ async def ask_recovery(node: Node, given: Data) -> Data:
 async def give_share(node: Node, given: Data) -> Data:
     """Hand your share of somebody's key to the device that asks; first make sure, by voice, that it is really them."""
     space = need_space(node, given["space"])
-    known = {asking.id: asking for asking in await recovery.all_askings(node.road, space)}
-    asking = known[id_among(known, given["asking"], "asking")]
-    change = await recovery.give(node.road, space, asking, given["code"])
+    change = await recovery.give(node.road, space, await _need_asking(node, space, given["asking"]), given["code"])
     return {"change": change.id.hex()}
+
+
+@operation("POST", "/spaces/{space}/recovery/{asking}/decline", SPACE, ASKING)
+async def decline_share(node: Node, given: Data) -> Data:
+    """Hand nothing on to a device that asks, and let the others know. Of your own key: it is not you who asks."""
+    space = need_space(node, given["space"])
+    change = await recovery.decline(node.road, space, await _need_asking(node, space, given["asking"]))
+    return {"change": change.id.hex()}
+
+
+async def _need_asking(node: Node, space: Space, text: str) -> recovery.Asking:
+    known = {asking.id: asking for asking in await recovery.all_askings(node.road, space)}
+    return known[id_among(known, text, "asking")]
 
 
 @operation("POST", "/spaces/{space}/people/{person}/recovered", SPACE, WHOSE)

@@ -37,6 +37,7 @@ after you lost it, on a new one, once somebody has invited you by any name:
 who is asked, after a call in which you knew them by their voice:
   commons recovery                       lists who asks
   commons recovery --give 3f2a --code 123456
+  commons recovery --decline 3f2a        it is not them
 """,
     "devices": """\
 examples:
@@ -127,6 +128,7 @@ def _add_belonging(add: Add) -> None:
         "List your devices, or end one that was lost.",
         SPACE,
         (("--revoke",), {"metavar": "DEVICE", "help": "end this device in all your spaces: what it says is void"}),
+        (("--replace",), {"metavar": "DEVICE", "help": "where all places are taken: end it, and take its place"}),
     )
     add(
         "recovery",
@@ -137,5 +139,6 @@ def _add_belonging(add: Add) -> None:
         (("--ask",), {"metavar": "PERSON", "help": "on a new device: ask for the shares of your key"}),
         (("--finish",), {"metavar": "PERSON", "help": "on a new device: become yourself again"}),
         (("--give",), {"metavar": "ASKING", "help": "hand your share on; call them first"}),
+        (("--decline",), {"metavar": "ASKING", "help": "give nothing; of your own key: it is not you who asks"}),
         (("--code",), {"help": "with --give: the digits that they read out to you"}),
     )

@@ -235,12 +235,17 @@ def leave(options: Options) -> int:
 
 
 def devices(options: Options) -> int:
-    """List devices, or end one."""
+    """List devices, end one, or take the place of one."""
+    if options.replace:
+        data = ask(options, "take_a_place", device=options.replace)
+        return show(options, data, f"This device stands in: {', '.join(data['spaces'])}. The other one has ended.")
     if options.revoke:
         data = ask(options, "revoke_everywhere", device=options.revoke)
         return show(options, data, f"Ended in: {', '.join(data['spaces'])}. What it says from now on is void.")
     data = ask(options, "devices", space=options.space)
-    return show(options, data, "\n".join(map(_device_words, data["devices"])))
+    full = "This device has no place yet: all are taken. Say --replace DEVICE with one that you no longer use.\n"
+    listed = "\n".join(map(_device_words, data["devices"]))
+    return show(options, data, (full if data["needs_place"] else "") + listed)
 
 
 def _device_words(device: Data) -> str:
@@ -251,9 +256,9 @@ def _device_words(device: Data) -> str:
 
 def recovery(options: Options) -> int:
     """Trust members with one's key, ask for it, or help somebody."""
-    wishes = [name for name in ("trust", "ask", "finish", "give") if getattr(options, name)]
+    wishes = [name for name in ("trust", "ask", "finish", "give", "decline") if getattr(options, name)]
     if len(wishes) > 1:
-        raise Refused("Say one of --trust, --ask, --finish and --give.")
+        raise Refused("Say one of --trust, --ask, --finish, --give and --decline.")
     return _RECOVERY[wishes[0] if wishes else "state"](options)
 
 
@@ -261,7 +266,7 @@ def _recovery_state(options: Options) -> int:
     data = ask(options, "recovery_state", space=options.space)
     trusted = ", ".join(one["name"] for one in data["trusted"])
     lines = [f"{data['needed']} of these recover you: {trusted}" if trusted else "You trust nobody with your key yet."]
-    lines += ["Somebody of them has gone: share anew with --trust."] if data["share_anew"] else []
+    lines += ["Too few of them are left: share anew with --trust."] if data["share_anew"] else []
     return show(options, data, "\n".join([*lines, *map(_asking_words, data["askings"])]))
 
 
@@ -269,6 +274,8 @@ def _asking_words(asking: Data) -> str:
     far = f"{asking['given']} of {asking['needed']} gave"
     if asking["is_mine"]:
         return f"{asking['id'][:8]}  you ask to be {asking['name']} again; {far}. Read out: {asking['code']}"
+    if asking["denied"]:
+        return f"{asking['id'][:8]}  {asking['by']} says to be {asking['name']}, who says that it is not them"
     call = "you gave" if asking["i_gave"] else "call them; only if you know their voice, give"
     return f"{asking['id'][:8]}  {asking['by']} says to be {asking['name']}; {far}; {call}"
 
@@ -302,8 +309,14 @@ def _give(options: Options) -> int:
     return show(options, data, "Your share is on its way to their new device.")
 
 
+def _decline(options: Options) -> int:
+    data = ask(options, "decline_share", space=options.space, asking=options.decline)
+    return show(options, data, "You give nothing, and the others see that you said no.")
+
+
 _RECOVERY: dict[str, Callable[[Options], int]] = {
     "state": _recovery_state, "trust": _trust, "ask": _ask_recovery, "finish": _finish, "give": _give,
+    "decline": _decline,
 }  # fmt: skip
 
 

@@ -29,6 +29,7 @@ class ShareKey:
     parts: list[Any]
     kind: ClassVar[str] = "recovery.share"
     klass: ClassVar[int] = TALK
+    is_for_newcomers: ClassVar[bool] = True  # who comes back is a newcomer
 
     def check(self) -> None:
         """Raise Malformed unless every part is a member's, sealed to devices of theirs."""
@@ -66,6 +67,20 @@ class GiveShare:
         """Raise Malformed unless it answers an asking."""
         well_formed(len(self.person) == KEY_BYTES and len(self.ask) == ID_BYTES, "a share answers nobody")
         well_formed(0 < len(self.sealed) <= MAX_SEALED_BYTES, "a sealed share is malformed")
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineShare:
+    """Say that one hands nothing on to a device that asked; the person themself says by it that it is not theirs."""
+
+    person: bytes
+    ask: bytes
+    kind: ClassVar[str] = "recovery.decline"
+    klass: ClassVar[int] = TALK
+
+    def check(self) -> None:
+        """Raise Malformed unless it answers an asking."""
+        well_formed(len(self.person) == KEY_BYTES and len(self.ask) == ID_BYTES, "a refusal answers nobody")
 
 
 def _is_part(part: Any) -> bool:
@@ -113,4 +128,5 @@ def fold_nothing(_facts: Sequence[Fact]) -> None:
 
 register(ShareKey, ((bytes,), (int,), (list,)), _subject, fold_nothing)
 register(AskRecovery, ((bytes,),), _subject, fold_nothing)
+register(DeclineShare, ((bytes,), (bytes,)), _subject, fold_nothing)
 register(GiveShare, ((bytes,), (bytes,), (bytes,)), _subject, fold_nothing)

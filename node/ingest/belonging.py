@@ -6,7 +6,7 @@ from typing import Any
 
 from crdt.batch import Batch
 from crdt.change import Change, Header, encode_body, make
-from identity.certificates import SLOTS, certify
+from identity.certificates import certify
 from identity.errors import Refused
 from identity.keys import SigningKey
 from identity.links import issue, read_link
@@ -27,6 +27,7 @@ from node.domain.law.membership import (
 from node.domain.law.view import STEWARD
 from node.ingest import holons
 from node.ingest.keys import begin_keys
+from node.ingest.places import free_slot
 from node.ingest.road import Road
 from node.ingest.spaces import Elsewhere, Secrets, Space
 from node.store.spaces import SpaceRow, TicketRow, add_ticket
@@ -107,8 +108,9 @@ async def knock(road: Road, me: Self, link: str) -> tuple[Space, tuple[str, ...]
         SpaceRow(0, ticket.space, ticket.discovery_key, ticket.space_name, "waiting", road.now_ms()),
         Secrets(ticket.discovery_key),
     )
-    known = any(join.terms.key == ticket.key for join in space.law.joins.values())
-    require(known or len(space.law.joins) < MAX_KNOCKS, "You have knocked here too often from this device.")
+    mine = [join for join in space.law.joins.values() if join.change.author == road.device.public]
+    known = any(join.terms.key == ticket.key for join in mine)
+    require(known or len(mine) < MAX_KNOCKS, "You have knocked here too often from this device.")
     if known:
         return space, ticket.addresses
     proof = prove(invitation, road.device.public, me.person)
@@ -164,18 +166,6 @@ def _answer(road: Road, me: Self, space: Space, join: Join) -> Any:
     root = need(me.root, "Only a device that holds your recovery key adds others.")
     certificate = certify(root, device, free_slot(road, me.person), road.now_ms())
     return CertifyDevice(join.change.id, certificate, space.secrets.sealed_to([device], _others(road, space)))
-
-
-def free_slot(road: Road, person: bytes) -> int:
-    """Return the lowest slot that no device of a person has, in any space.
-
-    Raises:
-        Refused: if all 16 are taken.
-    """
-    everywhere = (grants[0] for space in road.spaces.values() for grants in space.law.grants.values())
-    taken = {grant.slot for grant in everywhere if grant.person == person}
-    free = next((slot for slot in range(SLOTS) if slot not in taken), None)
-    return need(free, f"A person has at most {SLOTS} devices.")
 
 
 def _others(road: Road, but: Space) -> list[Elsewhere]:

@@ -25,13 +25,21 @@ def due_cuts(space: Space) -> dict[bytes, int]:
     return {device: seq for device, seq in cuts.items() if (logs[device].forked or seq + 1) > seq}
 
 
+def due_lifts(space: Space) -> list[bytes]:
+    """Return the logs that this node has cut, and law cuts no more: what ended them was itself beyond an end."""
+    cuts, forked = space.law.present().cuts(), space.law.forked
+    logs = space.history.logs.items()
+    return [device for device, log in logs if log.forked is not None and device not in cuts and device not in forked]
+
+
 async def make_cuts(road: Road, space: Space) -> None:
-    """Void what lies beyond the cuts that law made."""
-    cuts = due_cuts(space)
-    if not cuts:
+    """Void what lies beyond the cuts that law made, and give effect back where it makes them no more."""
+    cuts, lifts = due_cuts(space), due_lifts(space)
+    if not cuts and not lifts:
         return
 
     def work(connection: Any) -> list[int]:
+        back = [number for device in lifts for number in _lift(connection, space, device)]
         void: list[int] = []
         for device, seq in cuts.items():
             log = space.history.logs[device]
@@ -42,8 +50,16 @@ async def make_cuts(road: Road, space: Space) -> None:
             void += store_forks.void_from(connection, space.index.no, log.number, seq)
         store_forks.reset_tips(connection, space.index.no)
         readmodel.remove_posts(connection, void)
-        return void
+        return back + void
 
-    void = await road.database.transaction(work)
+    changed = await road.database.transaction(work)
     await road.reload(space)
-    await refold(road, road.spaces[space.id], void)
+    await refold(road, road.spaces[space.id], changed)
+
+
+def _lift(connection: Any, space: Space, device: bytes) -> list[int]:
+    """Let a log go on as far as it is held; returns what has effect again."""
+    log = space.history.logs[device]
+    whole = store_forks.end_of(connection, log)
+    store_log.write_logs(connection, space.index.no, [(whole, space.person_of(device))])
+    return store_forks.restore_log(connection, log.number)

@@ -6,10 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from identity.errors import CommonsError
-from identity.keys import short
+from identity.keys import SigningKey, short
 from node.ingest.deciding import do_duties, next_duty_ms
 from node.ingest.keys import hand_keys, is_officer, renew_keys
 from node.ingest.profiles import renew_fields
+from node.ingest.recovery import renew_shares
 from node.ingest.road import Road
 
 logger = logging.getLogger(__name__)
@@ -18,10 +19,11 @@ _SLACK_S = 0.01
 
 
 class Duties:
-    """Looks after one person's spaces; `rotated` is called when a space got new secrets."""
+    """Looks after one person's spaces, whose key is `root` where it is here; `rotated` is called for new secrets."""
 
-    def __init__(self, road: Road, rotated: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, road: Road, root: SigningKey | None, rotated: Callable[[], Awaitable[None]]) -> None:
         self._road = road
+        self._root = root
         self._rotated = rotated
         self._changed = asyncio.Event()
         self.lock = asyncio.Lock()
@@ -54,7 +56,7 @@ class Duties:
             await self._do(id_)
 
     async def _do(self, id_: bytes) -> None:
-        """Do an office's duties, and keep a space's secrets and one's own profile with those who may read them."""
+        """Do an office's duties; keep secrets, one's profile and one's shared key with those who may hold them."""
         async with self.lock:  # one after another, or a thing would be done twice
             space = self._road.spaces[id_]
             mine = space.history.logs.get(self._road.device.public)
@@ -67,6 +69,8 @@ class Duties:
                     await self._rotated()
                 await hand_keys(self._road, self._road.spaces[id_])
                 await renew_fields(self._road, self._road.spaces[id_])
+                if self._root is not None:
+                    await renew_shares(self._road, self._root, self._road.spaces[id_])
             except CommonsError as error:
                 logger.warning("a duty waits space=%s error=%s", short(id_), error)
 

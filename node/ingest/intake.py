@@ -23,6 +23,7 @@ from node.domain.law.membership import (
     HandKeys,
     JoinSpace,
     LeaveSpace,
+    ReplaceDevice,
     RotateKeys,
 )
 from node.domain.law.records import LawChange
@@ -34,7 +35,7 @@ from node.store.plan import Plan
 from node.store.vault import Vault
 
 _new = tuple.__new__  # as in crdt.batch
-_BEGINNING = (FoundSpace, JoinSpace, EnterDevice)
+_BEGINNING = (FoundSpace, JoinSpace, EnterDevice, ReplaceDevice)
 ERASERS = (RetractPost, EraseField)
 _GRANTING = (FoundSpace, AdmitMember, CertifyDevice, HandKeys, RotateKeys)
 
@@ -140,7 +141,7 @@ class Intake:
         if not space.law.judge(law_change):
             self.plan.refusals.append((entry.number, space.law.refused[entry.number]))
             return
-        if isinstance(opened.command, FoundSpace | EnterDevice):
+        if isinstance(opened.command, FoundSpace | EnterDevice | ReplaceDevice):
             log.standing = True
         if isinstance(opened.command, CertifyDevice) and opened.command.join:
             self.granted.add(space.law.joins[opened.command.join].change.author)

@@ -12,7 +12,7 @@ from crdt.messages import MAX_PAPER_BYTES, MAX_PAPERS
 from identity.certificates import read_certificate
 from identity.errors import CommonsError
 from node.domain.area import wire_fields
-from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, JoinSpace
+from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, JoinSpace, ReplaceDevice
 from node.domain.law.view import View
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -109,15 +109,15 @@ class _Shown:
                 self._joins[change.id] = author, command.person
             elif isinstance(command, AdmitMember) and command.join in self._joins:
                 self._trust(*self._joins[command.join], self._of_device(author))
-            elif isinstance(command, CertifyDevice | EnterDevice):
+            elif isinstance(command, CertifyDevice | EnterDevice | ReplaceDevice):
                 self._certify(author, command)
         except CommonsError:
             return
 
-    def _certify(self, author: bytes, command: CertifyDevice | EnterDevice) -> None:
+    def _certify(self, author: bytes, command: CertifyDevice | EnterDevice | ReplaceDevice) -> None:
         certificate = read_certificate(command.certificate)
         person, device = certificate.person, certificate.device
-        enters = isinstance(command, EnterDevice)
+        enters = not isinstance(command, CertifyDevice)
         trust = self._of_person(person) if enters else self._of_device(author)
         if trust is not None and trust.person == person and (device == author or not enters):
             self._trust(device, person, trust)

@@ -13,9 +13,11 @@ from identity.keys import SigningKey
 from identity.sealed import seal_to
 from identity.shares import combine, split
 from node.domain.area import Fact, require, wire_fields
-from node.domain.law.membership import EnterDevice
+from node.domain.law.membership import EnterDevice, ReplaceDevice
 from node.domain.recovery import (
+    MAX_DEVICES,
     AskRecovery,
+    DeclineShare,
     GiveShare,
     ShareKey,
     check_of,
@@ -40,7 +42,14 @@ class Asking(NamedTuple):
     time: int
     code: str
     needed: int
+    trusted: tuple[bytes, ...]
     given: frozenset[bytes]
+    declined: frozenset[bytes]
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the person themself says that it is not them who asks."""
+        return self.person in self.declined
 
 
 async def share_key(road: Road, me: Self, space: Space, trusted: Sequence[bytes], needed: int) -> Change:
@@ -56,15 +65,51 @@ async def share_key(road: Road, me: Self, space: Space, trusted: Sequence[bytes]
     require(2 <= needed <= len(people) <= 32, "Trust 2 to 32 members, of whom at least 2 are needed.")
     view = space.law.present()
     require(all(view.is_member(person) for person in people), "You can trust only members of this space.")
-    shares = split(me.root.seed, needed, len(people))
+    return await _share(road, me.root, space, people, needed)
+
+
+async def _share(road: Road, root: SigningKey, space: Space, people: Sequence[bytes], needed: int) -> Change:
+    shares = split(root.seed, needed, len(people))
     parts = [_part(space, person, number, shares[number]) for number, person in enumerate(people, 1)]
-    return await road.submit(space, ShareKey(me.person, needed, parts))
+    return await road.submit(space, ShareKey(root.public, needed, parts))
 
 
 def _part(space: Space, member: bytes, number: int, share: bytes) -> list[Any]:
     plain = msgpack.packb([number, share])
-    boxes = [[grant.device, seal_to(plain, grant.device)] for grant in space.law.devices_of(member)]
-    return [member, check_of(share, number), boxes]
+    return [member, check_of(share, number), [[device, seal_to(plain, device)] for device in _kept_on(space, member)]]
+
+
+def _kept_on(space: Space, member: bytes) -> list[bytes]:
+    """Return the devices that a member's share is sealed to."""
+    return sorted(grant.device for grant in space.law.devices_of(member))[:MAX_DEVICES]
+
+
+async def renew_shares(road: Road, root: SigningKey, space: Space) -> bool:
+    """Share one's key anew if somebody who is trusted with it went, or has other devices by now; tell whether it was.
+
+    The others are trusted as before. Where too few of them are left, only the person can say whom to trust instead.
+    """
+    sharing = await sharing_of(road, space, root.public)
+    if sharing is None or fits(space, sharing) or is_short(space, sharing):
+        return False
+    await _share(road, root, space, still_trusted(space, sharing), sharing.needed)
+    return True
+
+
+def still_trusted(space: Space, sharing: ShareKey) -> list[bytes]:
+    """Return who of those trusted with a key still belongs."""
+    view = space.law.present()
+    return [part[0] for part in sharing.parts if view.is_member(part[0])]
+
+
+def is_short(space: Space, sharing: ShareKey) -> bool:
+    """Tell whether too few of those trusted with a key are left to share it among them."""
+    return len(still_trusted(space, sharing)) < max(2, sharing.needed)
+
+
+def fits(space: Space, sharing: ShareKey) -> bool:
+    """Tell whether each share lies with a member, on the devices that they use."""
+    return all([box[0] for box in part[2]] == _kept_on(space, part[0]) for part in sharing.parts)
 
 
 async def sharing_of(road: Road, space: Space, person: bytes) -> ShareKey | None:
@@ -100,17 +145,18 @@ async def askings(road: Road, space: Space, person: bytes) -> list[Asking]:
     sharing = present_sharing(person, facts)
     if sharing is None:
         return []
-    trusted = {part[0] for part in sharing.command.parts}
+    trusted = tuple(part[0] for part in sharing.command.parts)
     found = []
     for fact in (fact for fact in facts if isinstance(fact.command, AskRecovery)):
-        given = frozenset(give.person for give in _gives(facts, fact.id) if give.person in trusted)
+        given = {give.person for give in _said(facts, GiveShare, fact.id)} & {*trusted}
+        declined = {no.person for no in _said(facts, DeclineShare, fact.id)} & {*trusted, person}
         place = (fact.id, person, fact.person, fact.author, fact.time, code_of(fact.id))
-        found.append(Asking(*place, sharing.command.needed, given))
+        found.append(Asking(*place, sharing.command.needed, trusted, frozenset(given), frozenset(declined - given)))
     return sorted(found, key=lambda asking: (-asking.time, asking.id))
 
 
-def _gives(facts: Sequence[Fact], asking: bytes) -> list[Fact]:
-    return [fact for fact in facts if isinstance(fact.command, GiveShare) and fact.command.ask == asking]
+def _said(facts: Sequence[Fact], kind: type[Any], asking: bytes) -> list[Fact]:
+    return [fact for fact in facts if isinstance(fact.command, kind) and fact.command.ask == asking]
 
 
 async def give(road: Road, space: Space, asking: Asking, code: str) -> Change:
@@ -119,6 +165,7 @@ async def give(road: Road, space: Space, asking: Asking, code: str) -> Change:
     Raises:
         Refused: if the code is another, or nothing was entrusted to this device.
     """
+    require(not asking.is_denied, "They say on a device of theirs that it is not them who asks. Give nothing.")
     require(
         code.replace(" ", "") == asking.code, "This is not the code that their device shows. Call them, and compare."
     )
@@ -134,6 +181,19 @@ async def give(road: Road, space: Space, asking: Asking, code: str) -> Change:
     require(check_of(share, number) == part[1], "The share that was entrusted to you is damaged.")
     sealed = seal_to(msgpack.packb([asking.id, number, share]), asking.device)
     return await road.submit(space, GiveShare(asking.person, asking.id, sealed))
+
+
+async def decline(road: Road, space: Space, asking: Asking) -> Change:
+    """Hand nothing on, and let the others who are trusted know; one may still give later.
+
+    Raises:
+        Refused: if nothing was asked of this person.
+    """
+    mine = road.me == asking.person or road.me in asking.trusted
+    require(mine, "Nothing of this person's key was entrusted to you.")
+    require(road.me not in asking.given, "You have given your share already: nobody can take it back.")
+    require(road.me not in asking.declined, "You have said so already.")
+    return await road.submit(space, DeclineShare(asking.person, asking.id))
 
 
 def _read(plain: bytes) -> tuple[int, bytes]:
@@ -157,7 +217,7 @@ async def collected(road: Road, space: Space, person: bytes) -> tuple[int, dict[
     mine = [fact for fact in facts if isinstance(fact.command, AskRecovery) and fact.author == road.device.public]
     shares: dict[int, bytes] = {}
     for asked in mine:
-        for fact in _gives(facts, asked.id):
+        for fact in _said(facts, GiveShare, asked.id):
             shares |= _opened(road, asked.id, fact, checks)
     return sharing.command.needed, shares
 
@@ -187,10 +247,17 @@ async def rebuilt(road: Road, space: Space, person: bytes) -> bytes:
     return seed
 
 
-async def enter_as(road: Road, space: Space, keys: Keys) -> Change:
-    """Let a new device of a person enter, while this one still has neighbours who take in what it hands on."""
+async def enter_as(road: Road, space: Space, keys: Keys, gives_way: bytes | None = None) -> Change:
+    """Let a new device of a person enter, while this one still has neighbours who take in what it hands on.
+
+    Where the person has no place left, another device of theirs gives way to it.
+    """
     assert keys.certificate is not None  # noqa: S101 - who holds the root has certified it
-    command, device = EnterDevice(keys.certificate), keys.device
+    device = keys.device
+    command: EnterDevice | ReplaceDevice = EnterDevice(keys.certificate)
+    if gives_way is not None:
+        log = space.history.logs.get(gives_way)
+        command = ReplaceDevice(keys.certificate, gives_way, log.seq if log else 0)
     deps = space.history.next_deps(device.public, MAX_LAW_DEPS)
     header = Header(space.id, device.public, 1, b"", deps, road.now_ms(), command.klass, b"", b"", 0)
     change = make(header, encode_body(command.kind, wire_fields(command)), device, space.secret_for(command.klass))

@@ -124,11 +124,10 @@ class Road:
     def _present(self, id_: bytes) -> Space:
         """Return a space as it stands now, to sign in it: on the heads that a caller once saw it would be a fork."""
         space = self.spaces[id_]
-        mine = space.history.logs.get(self.device.public)
+        mine = space.history.logs.get(device := self.device.public)
         if mine is not None and mine.forked is not None:
             view = space.law.present()
-            ended = self.device.public in space.law.revocations or not view.is_member(self.me)
-            cut = ended and self.device.public in view.cuts()
+            cut = view.is_revoked(device) or (device in view.cuts() and not view.is_member(self.me))
             require(not cut, "You are no longer a member of this space, or ended this device: nothing it says counts.")
             raise Refused(
                 "This device's key was used in two places at once. Start commons again: it becomes a new device."
@@ -359,14 +358,14 @@ class Road:
             if row.state == "left" and space.law.person_of(self.device.public) is not None:
                 space.state = "member"  # it left by another name, and entered as who it is
             if row.state == "waiting":
-                space.knock = _knocks(connection, index)
+                space.knock = _knocks(connection, index, self.device.public)
             return space
 
         return await self.database.read(read)
 
     async def own_knocks(self, space: Space) -> bytes:
         """Return this device's knocks at a space that has not let it in, as an encoded batch."""
-        return await self.database.read(lambda db: _knocks(db, space.index))
+        return await self.database.read(lambda db: _knocks(db, space.index, self.device.public))
 
     async def open(self) -> None:
         """Read every space from the store."""
@@ -394,7 +393,8 @@ class Road:
         return space
 
 
-def _knocks(connection: Any, index: store_log.SpaceIndex) -> bytes:
-    """Return all that is held of a space whose door was only knocked at; empty if nothing is."""
-    mine = store_log.read_changes(connection, index, store_log.numbers_of(connection, index.no)[:MAX_KNOCKS])
+def _knocks(connection: Any, index: store_log.SpaceIndex, device: bytes) -> bytes:
+    """Return the first that a device said in a space that has not let it in; empty if it said nothing."""
+    places = [(index.logs.get(device, 0), 1, MAX_KNOCKS)]
+    mine = store_log.read_changes(connection, index, store_log.numbers_in(connection, places))
     return encode_batch([entry.change for entry in mine]) if mine else b""

@@ -245,12 +245,14 @@ class Space:
     def sealing(self, command: Any) -> bytes | None:
         """Return the secret that a command of a member is sealed with; None for one that is said in public.
 
+        What whoever comes later has to read as well is sealed with the secret of law, which all of them get.
+
         Raises:
             Refused: if this device lacks the secret: without one it would be public.
         """
         if getattr(command, "is_public", False):
             return None
-        secret = self.secret_for(command.klass)
+        secret = self.secret_for(LAW if getattr(command, "is_for_newcomers", False) else command.klass)
         require(secret is not None, "This device was not given the keys of this space yet.")
         return secret
 

@@ -5,6 +5,7 @@ the changes in it: each of them is judged as if a neighbour had sent it.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,13 @@ from identity.keys import SigningKey
 from identity.sealed import name_of, seal_to
 from node.archives.zips import Zip
 from node.domain.area import read_command, require
-from node.domain.law.membership import HandKeys
+from node.domain.law.membership import HandKeys, ReplaceDevice, RevokeDevice
 from node.domain.media import MAX_MEDIA_BYTES
 from node.export import READS_BYTES
 from node.ingest import belonging
 from node.ingest.belonging import Self
 from node.ingest.forks import take_proof
+from node.ingest.places import FULL
 from node.ingest.road import Road
 from node.ingest.spaces import Secrets, Space
 from node.moving.manifest import (
@@ -150,29 +152,36 @@ def _most_bytes(name: str) -> int:
 
 
 def free_slot(archive: Archive, carried: Carried) -> int:
-    """Return a slot that no device of the archive's person has, as far as its law tells.
+    """Return a slot that no device of the archive's person has, as far as its law tells; those of ended ones are free.
 
     Raises:
         Refused: if all are taken.
     """
+    slots, ended = dict[bytes, int](), set[bytes]()
+    for author, command in _law(archive, carried):
+        with contextlib.suppress(CommonsError, AttributeError):  # no certificate may be in it
+            read = read_certificate(command.certificate)
+            if read.person == archive.manifest.person:
+                slots[read.device] = read.slot
+        if isinstance(command, RevokeDevice | ReplaceDevice) and author in slots:
+            ended.add(command.device)
+    taken = {slot for device, slot in slots.items() if device not in ended}
+    free = next((slot for slot in range(SLOTS) if slot not in taken), None)
+    if free is None:
+        raise Refused(FULL)
+    return free
+
+
+def _law(archive: Archive, carried: Carried) -> Iterator[tuple[bytes, Any]]:
+    """Yield the commands of law of an archive that its keys open, each with its author."""
     secrets = {name_of(secret): secret for secret in carried.law}
     secrets[name_of(Secrets(carried.discovery).knock())] = Secrets(carried.discovery).knock()
-    taken: set[int] = set()
     for batch in archive.batches():
         for change in batch.changes:
             if change.header.klass != LAW or change.header.epoch not in secrets:
                 continue
-            try:
-                command: Any = read_command(open_change(change, secrets[change.header.epoch]))
-                read = read_certificate(command.certificate)
-            except (CommonsError, AttributeError):
-                continue  # no certificate is in it
-            if read.person == archive.manifest.person:
-                taken.add(read.slot)
-    free = next((slot for slot in range(SLOTS) if slot not in taken), None)
-    if free is None:
-        raise Refused(f"A person has at most {SLOTS} devices.")
-    return free
+            with contextlib.suppress(CommonsError):
+                yield change.header.author, read_command(open_change(change, secrets[change.header.epoch]))
 
 
 async def unpack(road: Road, me: Self, archive: Archive, carried: Carried | None) -> Unpacked:

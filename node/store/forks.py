@@ -59,6 +59,22 @@ def end_before(connection: sqlite3.Connection, log: Log, seq: int) -> Log:
     return ended
 
 
+def end_of(connection: sqlite3.Connection, log: Log) -> Log:
+    """Return how a log stands that goes on as far as it is held."""
+    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM change WHERE log = ?", (log.number,)).fetchone()
+    whole = end_before(connection, log, last + 1)
+    whole.forked = None
+    return whole
+
+
+def restore_log(connection: sqlite3.Connection, log: int) -> list[int]:
+    """Give effect back to all of a log; returns what was void."""
+    sql = "SELECT number FROM void JOIN change USING (number) WHERE log = ? ORDER BY number"
+    back = [row[0] for row in connection.execute(sql, (log,))]
+    connection.executemany("DELETE FROM void WHERE number = ?", [(number,) for number in back])
+    return back
+
+
 def void_from(connection: sqlite3.Connection, space: int, log: int, seq: int) -> list[int]:
     """Void the log's changes from a sequence number on, but for those that others vouch for; returns the void ones."""
     rows = connection.execute("SELECT number FROM change WHERE log = ? AND seq >= ? ORDER BY number", (log, seq))

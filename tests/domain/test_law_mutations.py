@@ -5,16 +5,22 @@ from typing import Any
 
 import pytest
 import test_deciding
+import test_ended_devices
 import test_hand_overs
 import test_removals
 import test_takeovers
 
-from node.domain.law import deciding, emergency, sealed
+from node.domain.law import deciding, emergency, endings, sealed
 from node.domain.law.view import View
 
 
-def _nothing(*_: Any) -> None:
+def _nothing(*_: Any) -> Any:
     """Stand in for a rule that was taken out."""
+
+
+def _none(*_: Any) -> Any:
+    """Stand in for a rule that names what stands against something."""
+    return set()
 
 
 @pytest.mark.parametrize(
@@ -62,6 +68,17 @@ def _nothing(*_: Any) -> None:
             "more_than_half",
             test_takeovers.test_after_the_pause_more_than_half_hand_over_without_auditors,
         ),
+        (View, "_revoked", test_ended_devices.test_vouching_of_an_ended_device_does_not_count),
+        (
+            endings,
+            "_against",
+            lambda: test_ended_devices.test_what_an_ended_device_says_beyond_its_end_is_void("end another"),
+        ),
+        (
+            View,
+            "duty_device",
+            test_ended_devices.test_an_auditors_duty_goes_over_to_the_laptop_that_ends_the_one_that_had_it,
+        ),
         (View, "fork_of", test_deciding.test_ballots_of_a_voter_who_forked_their_log_count_neither_way),
     ],
     ids=lambda part: part if isinstance(part, str) else getattr(part, "__name__", ""),
@@ -70,7 +87,7 @@ def test_without_a_rule_the_test_about_it_fails(
     monkeypatch: pytest.MonkeyPatch, owner: Any, rule: str, story: Callable[[], None]
 ) -> None:
     story()
-    monkeypatch.setattr(owner, rule, _nothing)
+    monkeypatch.setattr(owner, rule, _none if rule == "_against" else _nothing)
 
     with pytest.raises((AssertionError, KeyError)):
         story()

@@ -3,12 +3,15 @@
 import shutil
 from pathlib import Path
 
+import pytest
 from cables import meet
 from loopback import Neighbourhood, link_to
 
+from identity.errors import Refused
 from node.domain.posts import WritePost
 from node.ingest.spaces import Space
 from node.ingest.writing import retract_command
+from node.recovering import be_added, waits_to_be_added
 from node.runtime import Node
 from node.store import queries
 
@@ -65,3 +68,30 @@ async def test_a_restored_laptop_comes_back_beside_a_phone(start_apart: Neighbou
     await meet(garden.id, again, phone)
 
     assert sorted(grant.slot for grant in there.law.devices_of(phone.me.person)) == [0, 1, 2]
+
+
+async def test_a_restored_phone_that_holds_no_key_of_its_person_is_added_again_by_the_laptop(
+    start_apart: Neighbourhood, tmp_path: Path
+) -> None:
+    laptop, phone, garden = await laptop_and_phone(start_apart)
+    library = await laptop.found("Library")
+    await phone.close()
+    shutil.copytree(tmp_path / "phone", tmp_path / "copy")
+    again = await start_apart.nameless("copy")
+    waited = waits_to_be_added(again)
+    link = await link_to(laptop, garden, device=True)
+    with pytest.raises(Refused, match="invites a person"):
+        await be_added(again, await link_to(laptop, garden))
+
+    await be_added(again, link)
+    await meet(garden.id, again, laptop)
+    await again.road.submit(again.road.spaces[garden.id], WritePost("I am back", None, None, []))
+    await meet(garden.id, again, laptop)
+
+    assert waited
+    assert not waits_to_be_added(again)
+    assert again.me.person == laptop.me.person
+    assert laptop.road.spaces[garden.id].law.person_of(again.road.device.public) == laptop.me.person
+    assert library.id in again.road.spaces
+    with pytest.raises(Refused, match="already"):
+        await be_added(again, link)

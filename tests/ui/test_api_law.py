@@ -126,6 +126,8 @@ async def test_nonsense_beside_effects_is_refused(body: dict[str, Any], garden: 
         ("POST", f"/spaces/Garden/people/{SOMEBODY}/pause", {}),
         ("DELETE", "/spaces/Garden/devices/did:key:z", {}),
         ("DELETE", f"/devices/{SOMEBODY}", {}),
+        ("POST", f"/devices/{SOMEBODY}/place", {}),
+        ("POST", f"/spaces/Garden/recovery/{'00' * 32}/decline", {}),
         ("GET", "/spaces/Nowhere/charter", {}),
         ("POST", "/spaces", {"name": "Two", "rules": {"kings": 1}}),
         ("POST", "/spaces", {"name": "Two", "rules": {"vouchers": "many"}}),

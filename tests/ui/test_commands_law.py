@@ -228,7 +228,7 @@ def test_devices_are_listed_and_the_one_in_use_is_not_ended(garden: Run) -> None
 
     assert (device["state"], device["is_this"], device["audits"]) == ("in use", True, True)
     assert "this one" in garden("devices")[1]
-    assert "end it from another" in refusal(garden("devices", "--revoke", device["device"]))
+    assert "your only device" in refusal(garden("devices", "--revoke", device["device"]))
     assert "no such device" in refusal(garden("devices", "--revoke", SOMEBODY))
     assert "not a did:key" in refusal(garden("devices", "--revoke", "laptop"))
 
@@ -248,4 +248,13 @@ def test_recovery_is_explained_and_refused_in_words(garden: Run) -> None:
     assert "no such asking" in refusal(garden("recovery", "--give", "3f2a", "--code", "1"))
     assert "already" in refusal(garden("recovery", "--ask", "Ana"))
     assert "not shared" in refusal(garden("recovery", "--finish", "Ana"))
+    assert "no such asking" in refusal(garden("recovery", "--decline", "3f2a"))
     assert "Say one of" in refusal(garden("recovery", "--ask", "Ana", "--finish", "Ana"))
+    assert "Say one of" in refusal(garden("recovery", "--decline", "3f2a", "--give", "3f2a"))
+
+
+def test_a_device_with_a_place_takes_no_other(garden: Run) -> None:
+    (device,) = data_of(garden("devices", "--json"))["devices"]
+
+    assert "no such device" in refusal(garden("devices", "--replace", device["device"]))
+    assert "no such device" in refusal(garden("devices", "--replace", SOMEBODY))

@@ -19,6 +19,7 @@ from node.domain.law.membership import (
     HandKeys,
     JoinSpace,
     LeaveSpace,
+    ReplaceDevice,
     RevokeDevice,
     RotateKeys,
     SuspendMember,
@@ -26,13 +27,14 @@ from node.domain.law.membership import (
     WithdrawTicket,
 )
 from node.domain.law.powers import may_invite, may_pause
-from node.domain.law.records import Act, Grant, Join, LawChange
+from node.domain.law.records import Act, Ending, Grant, Join, LawChange
 from node.domain.law.view import View
 
 if TYPE_CHECKING:  # the fold that these rules belong to
     from node.domain.law.fold import Law
 
 MAX_KNOCKS = 8
+MAX_EVER = 256
 QUOTA_MS = 30 * DAY_MS
 Effect = Callable[[], None]
 LawRule = Callable[["Law", LawChange, View], Effect]
@@ -148,9 +150,9 @@ def _by_vouches(_law: "Law", _me: Act, join: Join, view: View) -> tuple[tuple[Ac
     return vouches, needed
 
 
-def _by_decision(_law: "Law", _me: Act, join: Join, view: View) -> tuple[tuple[Act, ...], int]:
+def _by_decision(_law: "Law", me: Act, join: Join, view: View) -> tuple[tuple[Act, ...], int]:
     require(join.change.command.person in view.sealed.admitted, "the members have not decided to let this person in")
-    return (), 0
+    return (me,), 1
 
 
 _ADMISSIONS: Mapping[str, Callable[["Law", Act, Join, View], tuple[tuple[Act, ...], int]]] = {
@@ -215,14 +217,48 @@ def enter_device(law: "Law", change: LawChange, view: View) -> Effect:
     return lambda: law.grant(granted(change, change.command.certificate, (me,), 1))
 
 
+def replace_device(law: "Law", change: LawChange, view: View) -> Effect:
+    """A new device of a member enters in the place of another of theirs, which it ends, as the first thing it says."""
+    require(change.seq == 1, "a device enters with the first change of its log")
+    certificate = read_certificate(change.command.certificate)
+    require(certificate.device == change.author, "this certificate names another device")
+    require(view.is_member(certificate.person), "this device's person is not a member")
+    grant = view.grant_of(change.command.device)
+    theirs = grant is not None and grant.person == certificate.person
+    require(theirs and change.command.device != change.author, "a device takes the place of another of its own person")
+    had(law, certificate.person, view)
+    assert grant is not None  # noqa: S101 - require said so
+    require(grant.slot == certificate.slot, "this certificate is for another place than the device's")
+    me = Act(change.author, certificate.person, change.number, change.seq, change.time)
+    end = _ending(law, change, me)
+
+    def effect() -> None:
+        law.grant(granted(change, change.command.certificate, (me,), 1))
+        end()
+
+    return effect
+
+
 def revoke_device(law: "Law", change: LawChange, view: View) -> Effect:
-    """A person ends one of their own devices, with what it did up to a place in its log."""
+    """A person ends one of their own devices from another, with what it did up to a place in its log."""
     me = member(view, change)
-    device, last = change.command.device, change.command.last
-    theirs = any(grant.person == me.person for grant in law.grants.get(device, ()))
-    require(theirs, "a device is ended by its own person")
-    bits = law.pasts.bits(change.past)
-    return lambda: law.revocations.setdefault(device, []).append((me, bits, last))
+    device = change.command.device
+    known = (grant for grant in law.grants.get(device, ()) if view.includes(grant.number))
+    require(any(grant.person == me.person for grant in known), "a device is ended by its own person")
+    require(device != me.device, "a device is ended from another device of its person")
+    require(not view.is_revoked(device), "this device was ended already")
+    return _ending(law, change, me)
+
+
+def _ending(law: "Law", change: LawChange, me: Act) -> Effect:
+    device = change.command.device
+    ending = Ending(device, me, law.pasts.bits(change.past), change.command.last)
+
+    def effect() -> None:
+        law.endings.setdefault(device, []).append(ending)
+        law.endings_by.setdefault(me.person, []).append(ending)
+
+    return effect
 
 
 def withdraw_ticket(law: "Law", change: LawChange, view: View) -> Effect:
@@ -234,8 +270,8 @@ def withdraw_ticket(law: "Law", change: LawChange, view: View) -> Effect:
 
 def leave_space(law: "Law", change: LawChange, view: View) -> Effect:
     """A member leaves."""
-    person = member(view, change).person
-    return lambda: law.leaves.setdefault(person, []).append(change.number)
+    me = member(view, change)
+    return lambda: law.leaves.setdefault(me.person, []).append(me)
 
 
 def hand_keys(_law: "Law", change: LawChange, view: View) -> Effect:
@@ -254,13 +290,24 @@ def suspend_member(law: "Law", change: LawChange, view: View) -> Effect:
 
 
 def need_slot(law: "Law", certificate: Certificate, view: View) -> None:
-    """A person has 16 numbered slots, and a device one of its own.
+    """A person has 16 numbered slots, and a device one of its own; that of an ended device is free again.
 
     Raises:
         Refused: if the slot is taken in this past.
     """
-    taken = {grant.slot for grant in law.grants_of(certificate.person) if view.includes(grant.number)}
+    taken = {grant.slot for grant in had(law, certificate.person, view) if not view.is_revoked(grant.device)}
     require(certificate.slot < SLOTS and certificate.slot not in taken, "this person's slot is taken")
+
+
+def had(law: "Law", person: bytes, view: View) -> list[Grant]:
+    """Return the grants that a person's devices ever got, as far as a past shows.
+
+    Raises:
+        Refused: if they are more than anybody needs: what each of them ended has to be weighed again and again.
+    """
+    known = [grant for grant in law.grants_of(person) if view.includes(grant.number)]
+    require(len(known) < MAX_EVER, f"this person has had {MAX_EVER} devices here, which is as many as there may be")
+    return known
 
 
 def seen_join(law: "Law", id_: bytes, view: View) -> Join:
@@ -282,6 +329,7 @@ RULES: Mapping[type[Any], LawRule] = {
     CertifyDevice: certify_device,
     EnterDevice: enter_device,
     RevokeDevice: revoke_device,
+    ReplaceDevice: replace_device,
     WithdrawTicket: withdraw_ticket,
     LeaveSpace: leave_space,
     RotateKeys: hand_keys,

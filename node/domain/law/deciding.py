@@ -61,8 +61,7 @@ def _check_effect(view: View, command: Propose, effect: list[Any]) -> None:
         require(view.is_member(args[0]), "this person is not a member")
         require(args[0] not in view.sealed.auditors or hands_over, "an auditor is removed together with a hand-over")
     elif name == "auditors":
-        devices = {person: [grant.device for grant in view.law.grants_of(person)] for person, _ in args[0]}
-        well = all(view.is_member(person) and device in devices[person] for person, device in args[0])
+        well = all(view.person_of(device) == person for person, device in args[0])
         require(well, "an auditor is a member, with a device of their own")
     elif name == "role":
         longest = command.deadline + view.sealed.charter["role_days"] * DAY_MS
@@ -235,7 +234,8 @@ def support_seal(law: "Law", change: LawChange, view: View) -> Effect:
     """An auditor supports another's seal."""
     seal = _seen(law.seals.get(change.command.seal), view, "this supports a seal that is not there")
     _is_over(law.proposals[seal.proposal], change)
-    me = _auditor(law.view_of(seal.change), change)
+    auditors = law.view_of(seal.change).sealed.auditors
+    me = act_of(change, need(view.audits_for(change.author, auditors), "only the auditors' own devices seal"))
     _may_support(law, seal, me, view)
     return lambda: _support(law, seal, me)
 
@@ -285,8 +285,7 @@ def _auditor(view: View, change: LawChange) -> Act:
     Raises:
         Refused: if it is another device, or no auditor.
     """
-    person = next((person for person, device in view.sealed.auditors.items() if device == change.author), None)
-    return act_of(change, need(person, "only the auditors' own devices close and seal"))
+    return act_of(change, need(view.audits_for(change.author), "only the auditors' own devices close and seal"))
 
 
 def _is_over(proposal: Proposal, change: LawChange) -> None:

@@ -19,7 +19,7 @@ from node.domain.law.charter import Charter
 from node.domain.law.decisions import CastBallot
 from node.domain.law.keys import Handing
 from node.domain.law.membership import LAW_VERSION, FoundSpace, RotateKeys
-from node.domain.law.records import Act, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal, Takeover
+from node.domain.law.records import Act, Ending, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal, Takeover
 from node.domain.law.sealed import FOREVER_MS, Sealed, sealed_at
 from node.domain.law.view import FOUNDER_ROLES, View
 
@@ -42,8 +42,9 @@ class Law:
     uses: dict[TicketId, list[int]] = field(default_factory=dict)
     withdrawals: dict[TicketId, list[int]] = field(default_factory=dict)
     admissions: dict[bytes, list[Act]] = field(default_factory=dict)
-    leaves: dict[bytes, list[int]] = field(default_factory=dict)
-    revocations: dict[bytes, list[tuple[Act, int, int]]] = field(default_factory=dict)
+    leaves: dict[bytes, list[Act]] = field(default_factory=dict)
+    endings: dict[bytes, list[Ending]] = field(default_factory=dict)
+    endings_by: dict[bytes, list[Ending]] = field(default_factory=dict)
     suspensions: dict[bytes, list[Act]] = field(default_factory=dict)
     proposals: dict[bytes, Proposal] = field(default_factory=dict)
     openings: dict[bytes, Opening] = field(default_factory=dict)
@@ -221,7 +222,8 @@ class Law:
     def would_refuse(self, device: bytes, now_ms: int, command: Any) -> str | None:
         """Return why a command of a device would be refused if it were signed now; None if it would have effect."""
         latest = max((time for _, _, time in self._acts.get(device, ())), default=0)
-        return self._why_not(LawChange(b"", 0, device, 2**31, max(now_ms, latest), EMPTY_PAST, command), self.present())
+        seq = 2**31 if device in self._acts else 1
+        return self._why_not(LawChange(b"", 0, device, seq, max(now_ms, latest), EMPTY_PAST, command), self.present())
 
     def _why_not(self, change: LawChange, view: View) -> str | None:
         try:

@@ -164,6 +164,26 @@ class RevokeDevice:
 
 
 @dataclass(frozen=True, slots=True)
+class ReplaceDevice:
+    """Begin to write with a new device of a member in the place of another, which ends as if it were revoked.
+
+    A person all of whose places are taken comes back by this: the certificate is for the place of `device`.
+    """
+
+    certificate: bytes
+    device: bytes
+    last: int
+    kind: ClassVar[str] = "device.replace"
+    klass: ClassVar[int] = LAW
+
+    def check(self) -> None:
+        """Raise Malformed unless the certificate holds and another device is named."""
+        certificate = read_certificate(self.certificate)
+        well_formed(len(self.device) == KEY_BYTES and self.last >= 0, "a replacement names no device")
+        well_formed(certificate.device != self.device, "a device does not replace itself")
+
+
+@dataclass(frozen=True, slots=True)
 class RotateKeys:
     """Seal with new secrets from now on; `wraps` hold them for every device in standing, `before` the earlier ones.
 
@@ -228,6 +248,7 @@ for _command, _types in (
     (VouchFor, ((bytes,),)),
     (LeaveSpace, ()),
     (RevokeDevice, ((bytes,), (int,))),
+    (ReplaceDevice, ((bytes,), (bytes,), (int,))),
     (RotateKeys, ((list,), (bytes,))),
     (HandKeys, ((list,),)),
     (SuspendMember, ((bytes,),)),

@@ -30,6 +30,15 @@ class Act(NamedTuple):
     time: int
 
 
+class Ending(NamedTuple):
+    """A person ended a device of theirs: of what it says, the law counts what lies in `bits`, its log up to `last`."""
+
+    device: bytes
+    act: Act
+    bits: int
+    last: int
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """A device may act for a person: by a change of that number, while enough of its `supports` count."""

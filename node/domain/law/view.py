@@ -4,13 +4,14 @@ Every judgement is made through a view of the judged change's own past, so it is
 everything that is held is what a node shows and acts by now.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
 from crdt.change import MAX_SEQ
 from node.domain.law.charter import DAY_MS
-from node.domain.law.records import Act, Cut, Grant, RoleGrant
+from node.domain.law.endings import holding
+from node.domain.law.records import Act, Cut, Ending, Grant, RoleGrant
 from node.domain.law.sealed import FOREVER_MS, Sealed
 
 if TYPE_CHECKING:  # the fold that a view looks into
@@ -23,7 +24,7 @@ FOUNDER_ROLES = (STEWARD, MODERATOR, WELCOMER)
 class View:
     """The law in the past whose changes are these bits; `now` adds what fork proofs say that lie in no past."""
 
-    __slots__ = ("_stands", "bits", "law", "now", "sealed")
+    __slots__ = ("_endings", "_stands", "bits", "law", "now", "sealed")
 
     def __init__(self, law: "Law", bits: int, sealed: Sealed, *, now: bool = False) -> None:
         self.law = law
@@ -31,6 +32,7 @@ class View:
         self.sealed = sealed
         self.now = now
         self._stands: dict[bytes, Grant | None] = {}
+        self._endings: dict[bytes, list[Ending]] = {}
 
     # -- what lies in it, and what of it counts ----------------------------------------------------------------------
 
@@ -69,13 +71,28 @@ class View:
         """Tell whether a removal was decided in the past of a law change."""
         return cut.proposal in self.law.sealed(self.law.pasts.covers[number]).finals
 
+    def is_revoked(self, device: bytes) -> bool:
+        """Tell whether a device's person ended it."""
+        return bool(self.endings(device))
+
     def _revoked(self, device: bytes) -> int | None:
         """Return the bits up to which a revoked device counts; None while it is not revoked."""
         cut = None
-        for act, bits, _ in self.law.revocations.get(device, ()):
-            if self.includes(act.number):
-                cut = bits if cut is None else cut & bits
+        for ending in self.endings(device):
+            cut = ending.bits if cut is None else cut & ending.bits
         return cut
+
+    def endings(self, device: bytes) -> list[Ending]:
+        """Return by what a device was ended here: not by what an ended device said beyond its own end."""
+        said = self.law.endings.get(device, ())
+        people = {ending.act.person for ending in said}
+        return [ending for person in people for ending in self._endings_of(person) if ending.device == device]
+
+    def _endings_of(self, person: bytes) -> list[Ending]:
+        if person not in self._endings:
+            here = [one for one in self.law.endings_by[person] if self.includes(one.act.number)]
+            self._endings[person] = holding(here, self.law.pasts.place)
+        return self._endings[person]
 
     # -- who belongs ------------------------------------------------------------------------------------------------
 
@@ -85,9 +102,9 @@ class View:
             return False
         if sum(self.counts(act) for act in grant.supports) < grant.needed or self._revoked(grant.device) is not None:
             return False
-        leaves = [leave for leave in self.law.leaves.get(grant.person, ()) if self.includes(leave)]
+        leaves = [leave for leave in self.law.leaves.get(grant.person, ()) if self.counts(leave)]
         covers = self.law.pasts.covers[grant.number]
-        return all(covers >> self.law.pasts.place(leave) & 1 for leave in leaves)
+        return all(covers >> self.law.pasts.place(leave.number) & 1 for leave in leaves)
 
     def grant_of(self, device: bytes) -> Grant | None:
         """Return the grant by which a device stands, if any does."""
@@ -155,7 +172,27 @@ class View:
 
     def is_duty_device(self, device: bytes) -> bool:
         """Tell whether a device is the one by which an auditor closes and seals."""
-        return device in self.sealed.auditors.values()
+        return self.audits_for(device) is not None
+
+    def audits_for(self, device: bytes, auditors: Mapping[bytes, bytes] | None = None) -> bytes | None:
+        """Return the auditor, of these or the present ones, whose duty a device does; None if nobody's."""
+        pairs = (self.sealed.auditors if auditors is None else auditors).items()
+        return next((person for person, named in pairs if self.duty_device(named) == device), None)
+
+    def duty_device(self, named: bytes) -> bytes | None:
+        """Return on which device the duty lies that a decision gave to one: with an ended device it goes over.
+
+        It goes to the device that ended it. Where two ended it unaware of each other, it lies on neither: only a
+        decision says where.
+        """
+        passed: set[bytes] = set()
+        while self._revoked(named) is not None:
+            passed.add(named)
+            heirs = {ending.act.device for ending in self.endings(named)}
+            if len(heirs) > 1 or heirs & passed:
+                return None
+            named = heirs.pop()
+        return named
 
     def cuts(self) -> dict[bytes, int]:
         """Return, of every device whose log was cut, how far it counts: as seals and revocations say, else nothing."""
@@ -164,8 +201,8 @@ class View:
             heads = dict(cut.heads)
             for device in {one.device for one in self.law.grants_of(person) if not self._knew(one.number, cut)}:
                 found[device] = min(heads.get(device, 0), found.get(device, MAX_SEQ))
-        for device, revocations in self.law.revocations.items():
-            seqs = [last for act, _, last in revocations if self.includes(act.number)]
+        for device in self.law.endings:
+            seqs = [ending.last for ending in self.endings(device)]
             if seqs:
                 found[device] = min(found.get(device, seqs[0]), *seqs)
         return found
