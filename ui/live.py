@@ -24,6 +24,7 @@ from identity.errors import StoreError
 from node.domain.consents import AskConsent, SetConsent
 from node.domain.posts import EditPost, ImportPost, RetractPost, WritePost
 from node.domain.profiles import SetField
+from node.domain.recovery import AskRecovery, DeclineShare, GiveShare, ShareKey
 from node.ingest.keeper import Arriving
 from node.ingest.spaces import Space
 from node.runtime import Node
@@ -32,6 +33,7 @@ from node.store import queries
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_S = 15.0
+RECOVERING = ShareKey | AskRecovery | GiveShare | DeclineShare
 REACH_TICK_S = 0.5
 ARRIVING_TICK_S = 1.0
 WAITING_TICK_S = 0.2
@@ -132,6 +134,14 @@ class Hub:
             loop.create_task(self._watch_arriving(), name="arriving"),
         ]
 
+    def begin_anew(self) -> None:
+        """Hear the node anew, which now acts for somebody else."""
+        for ticker in self._tickers:
+            ticker.cancel()
+        self.node.listeners.remove(self.heard)
+        self._attached = False
+        self.attach()
+
     @property
     def is_heard(self) -> bool:
         """Whether anybody listens."""
@@ -224,7 +234,7 @@ class Hub:
                 self.tell(place=feed_place(space), kind="changed", id=command.thread.hex())
         elif isinstance(command, EditPost | RetractPost):
             self.tell(place="*", kind="changed", id=command.post.hex())
-        elif isinstance(command, SetField | SetConsent | AskConsent):
+        elif isinstance(command, SetField | SetConsent | AskConsent | RECOVERING):
             self.people_changed.append(space.id)
             self.tell(place=space_place(space), kind="part")
 

@@ -355,6 +355,7 @@ def settings(shown: bool = False) -> dict[str, Any]:
         "look": FormView("/patterns/settings", {"theme": "", "language": "en", "shortcuts": "1"}),
         "languages": (("en", "English"), ("ar", "العربية")),
         "devices_url": "/patterns/devices",
+        "trusted_url": "/patterns/trusted",
         "profile_url": "/patterns/person",
         "consents_url": "/patterns/person",
         "import_url": "/patterns/import",

@@ -4,16 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from ui.markup import differences, rendered
-from ui.node_views import CutOffView, DeviceOffer, ImportProgress, InviteOffer
+from ui.node_views import CutOffView, ImportProgress, InviteOffer
 from ui.pattern_examples import (
     AMINA,
     DAY_MS,
     HOUR_MS,
-    LINK,
     ME,
-    MINUTE_MS,
     composer,
-    devices,
     feed,
     frame,
     hits,
@@ -30,8 +27,8 @@ from ui.pattern_examples import (
 )
 from ui.pattern_law import ACTS, LOG_FILTER, founding
 from ui.pattern_law import PAGES as LAW_PAGES
+from ui.pattern_recovery import PAGES as RECOVERY_PAGES
 from ui.people_views import FieldLine, Newcomer, News
-from ui.templating import qr_drawing
 from ui.views import ArrivingView, ErrorView, FeedView, FormView, NavItem, Notice, RevisionView
 
 Context = Callable[[int], dict[str, Any]]
@@ -45,6 +42,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "key": ME.key,
             "restore_url": "/patterns/first_open",
             "unpack_url": "#",
+            "lost_url": "/patterns/lost",
             "second_url": "",
         },
     ),
@@ -56,6 +54,7 @@ PAGES: dict[str, tuple[str, str, Context]] = {
             "key": ME.key,
             "restore_url": "",
             "unpack_url": "#",
+            "lost_url": "/patterns/lost",
             "second_url": "",
         },
     ),
@@ -261,20 +260,6 @@ PAGES: dict[str, tuple[str, str, Context]] = {
         "settings.html",
         lambda now: settings(shown=True) | {"me": people(now)[2]},
     ),
-    "devices": (
-        "Devices",
-        "devices.html",
-        lambda now: {"devices": devices(now), "add_url": "/patterns/devices_add", "offer": None},
-    ),
-    "devices_add": (
-        "Devices, adding one",
-        "devices.html",
-        lambda now: {
-            "devices": devices(now)[:1],
-            "add_url": "/patterns/devices_add",
-            "offer": DeviceOffer(LINK, qr_drawing(LINK, "QR code for the new device"), now + 10 * MINUTE_MS),
-        },
-    ),
     "invite": (
         "Invite (QR, print)",
         "invite.html",
@@ -387,5 +372,6 @@ PAGES: dict[str, tuple[str, str, Context]] = {
         },
     ),
     **LAW_PAGES,
+    **RECOVERY_PAGES,
 }
 """Every example page: its title, its template and what makes its context."""

@@ -25,6 +25,7 @@ from ui.pattern_examples import (
     thread,
 )
 from ui.pattern_pages import PAGES
+from ui.pattern_recovery import keepers, own_devices
 from ui.templating import Templates
 from ui.views import FormView, Notice
 
@@ -56,6 +57,8 @@ def pattern_context(now_ms: int) -> dict[str, Any]:
         "thread": thread(now_ms),
         "people": people(now_ms),
         "devices": devices(now_ms),
+        "own_devices": own_devices(now_ms),
+        "keepers": keepers(),
         "peers": peers(now_ms),
         "invite": invites(now_ms)[0],
         "page": page("compare", now_ms),

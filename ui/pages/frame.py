@@ -12,6 +12,7 @@ from node.ingest import holons
 from node.ingest.spaces import Space
 from node.store import queries
 from ui.live import PATH as LIVE_PATH
+from ui.pages.notices import standing
 from ui.pages.visit import Visit, clean_name, space_url
 from ui.views import FrameView, NavItem, NodeStatus, Notice, PersonRef, SpaceNode, SpaceView
 
@@ -46,10 +47,15 @@ async def frame(visit: Visit, area: str) -> FrameView:
         theme=pages_theme(visit),
         shortcuts_are_on=visit.preferences["shortcuts"] != "off",
         live_url=LIVE_PATH,
-        notice=visit.told().notice or (await _cut_off(visit) if area in ("feed", "settings") else None),
+        notice=visit.told().notice or (await _urgent(visit) if area in ("feed", "settings") else None),
         more_url="/begin",
         done_draft=visit.told().shared,
     )
+
+
+async def _urgent(visit: Visit) -> Notice | None:
+    """Return what should be known on any page: nearly always nothing."""
+    return await _cut_off(visit) or await standing(visit)
 
 
 async def _cut_off(visit: Visit) -> Notice | None:

@@ -17,7 +17,7 @@ from ui.pages.visit import Book, Visit, clean_name, sentence, space_url
 from ui.views import FormView, PersonRef
 
 WELCOME, UNLOCK = "/welcome", "/unlock"
-SECOND, WORDS = "/second", "/words"
+SECOND, WORDS, LOST = "/second", "/words", "/lost"
 NEW_FACE = "a patch that nobody has yet"
 NOT_AN_INVITE = (Malformed, BadSignature, Refused)
 
@@ -59,7 +59,14 @@ async def welcome(visit: Visit) -> web.Response:
 
 
 def _show_welcome(visit: Visit, form: FormView) -> web.Response:
-    context = {"form": form, "key": NEW_FACE, "restore_url": WORDS, "second_url": SECOND, "unpack_url": "/unpack"}
+    context = {
+        "form": form,
+        "key": NEW_FACE,
+        "restore_url": WORDS,
+        "second_url": SECOND,
+        "unpack_url": "/unpack",
+        "lost_url": LOST,
+    }
     return visit.render("first_open.html", context, 422 if form.errors else 200)
 
 
@@ -67,20 +74,20 @@ async def name_yourself(visit: Visit) -> web.Response:
     """Make this person's keys."""
     sent = await visit.form()
     name = sent.get("name", "")
-    if wrong := _differing(visit, sent):
+    if wrong := differing(visit, sent):
         return _show_welcome(visit, FormView(WELCOME, {"name": name}, wrong))
     async with visit.pages.opening:
         if visit.node.is_ready:
             return visit.go("/")
         try:
-            await perform(visit.node, "init", {"name": name, **_lock(sent)})
+            await perform(visit.node, "init", {"name": name, **lock(sent)})
         except Refused as refusal:
             return _show_welcome(visit, FormView(WELCOME, {"name": name}, {"name": sentence(refusal)}))
     visit.pages.hub.attach()
     return visit.go(BEGIN)
 
 
-def _differing(visit: Visit, sent: Mapping[str, str]) -> dict[str, str]:
+def differing(visit: Visit, sent: Mapping[str, str]) -> dict[str, str]:
     """Return what is wrong with a passphrase that was typed twice."""
     if sent.get("passphrase", "") == sent.get("again", ""):
         return {}
@@ -88,7 +95,8 @@ def _differing(visit: Visit, sent: Mapping[str, str]) -> dict[str, str]:
     return {"passphrase": words}
 
 
-def _lock(sent: Mapping[str, str]) -> dict[str, str]:
+def lock(sent: Mapping[str, str]) -> dict[str, str]:
+    """Return the passphrase for a new key file, if there is one."""
     return {"passphrase": sent["passphrase"]} if sent.get("passphrase") else {}
 
 
@@ -103,7 +111,7 @@ async def come_back(visit: Visit) -> web.Response:
     """Make this laptop a new device of the person whose words these are; a wrong word comes back to be mended."""
     sent = await visit.form()
     values = {"phrase": sent.get("phrase", ""), "name": sent.get("name", "")}
-    wrong = _differing(visit, sent)
+    wrong = differing(visit, sent)
     async with visit.pages.opening:
         if visit.node.is_ready:
             return visit.go("/")
@@ -113,7 +121,7 @@ async def come_back(visit: Visit) -> web.Response:
             wrong["phrase"] = sentence(refusal)
         try:
             if not wrong:
-                await perform(visit.node, "init", {**values, **_lock(sent)})
+                await perform(visit.node, "init", {**values, **lock(sent)})
         except Refused as refusal:
             wrong["name"] = sentence(refusal)
     if wrong:
@@ -134,7 +142,7 @@ async def become_second(visit: Visit) -> web.Response:
     """Make this laptop another device of a person."""
     sent = await visit.form()
     link = sent.get("link", "")
-    wrong = _differing(visit, sent)
+    wrong = differing(visit, sent)
     async with visit.pages.opening:
         if visit.node.is_ready:
             return visit.go("/")

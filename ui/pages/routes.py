@@ -6,12 +6,14 @@ from node.runtime import Node
 from ui.live import Hub, serve_live
 from ui.pages.acting import add_acting
 from ui.pages.charter import add_charter
+from ui.pages.coming_back import add_coming_back
 from ui.pages.connections import add_connections
 from ui.pages.consents import add_consents
 from ui.pages.cut_off import add_cut_off
 from ui.pages.data import add_data
 from ui.pages.decisions import add_decisions
 from ui.pages.deep import add_deep
+from ui.pages.devices import add_devices
 from ui.pages.feed import add_feed
 from ui.pages.founding import add_founding
 from ui.pages.invites import add_invites
@@ -29,6 +31,7 @@ from ui.pages.proposing import add_proposing
 from ui.pages.search import add_search
 from ui.pages.settings import add_settings
 from ui.pages.threads import add_threads
+from ui.pages.trusted import add_trusted
 from ui.pages.visit import Book, Pages
 from ui.pages.waiting import add_waiting
 from ui.pages.welcome import add_welcome
@@ -59,6 +62,9 @@ PARTS = (
     add_knocks,
     add_acting,
     add_leaving,
+    add_devices,
+    add_trusted,
+    add_coming_back,
     add_settings,
     add_search,
     add_data,

@@ -2,32 +2,27 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Any
 
 from aiohttp import web
 from babel import Locale
 
 from identity.keys import to_did
-from identity.links import spell
 from identity.phrase import write_phrase
-from identity.tickets import Offer
 from node.domain.profiles import NAME, allow_name
-from node.ingest import belonging, profiles
+from node.ingest import profiles
 from node.ingest.spaces import Space
 from node.store import queries
 from ui.api_upkeep import VERSION
 from ui.locales import languages
-from ui.node_views import DeviceOffer, Safety
+from ui.node_views import Safety
 from ui.pages.frame import page
-from ui.pages.people import connected_people, device_view, person_view
+from ui.pages.people import connected_people, person_view
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
-from ui.templating import qr_drawing
 from ui.views import FormView, PersonRef, PersonView
 
 HERE = "/settings"
 THEMES = ("", "light", "dark")
 LOCK = f"{HERE}/passphrase#passphrase"
-DEVICE_LINK_MS = 10 * 60 * 1000
 
 
 def add_settings(book: Book) -> None:
@@ -37,8 +32,6 @@ def add_settings(book: Book) -> None:
     book.someone("POST", f"{HERE}/look", look)
     book.someone("POST", f"{HERE}/phrase", phrase)
     book.someone("POST", f"{HERE}/passphrase", passphrase)
-    book.someone("GET", f"{HERE}/devices", devices)
-    book.someone("POST", f"{HERE}/devices", add_device)
     book.someone("GET", f"{HERE}/{{form}}", back)
 
 
@@ -76,6 +69,7 @@ async def _show(visit: Visit, *, shown: bool = False, wrong: FormView | None = N
         "look": FormView(f"{HERE}/look", look_values),
         "languages": (("", visit.gettext("As this browser is set")), *known),
         "devices_url": f"{HERE}/devices",
+        "trusted_url": _in_space(visit, "/trusted"),
         "import_url": _in_space(visit, "/import"),
         "export_url": _in_space(visit, "/archive"),
         "safety": Safety(
@@ -167,30 +161,3 @@ async def passphrase(visit: Visit) -> web.Response:
     return visit.go(
         f"{HERE}#passphrase", visit.gettext("Your key is locked. The passphrase is asked for at every start.")
     )
-
-
-async def devices(visit: Visit) -> web.Response:
-    """List one's own devices, as the present space knows them."""
-    return await _show_devices(visit, None)
-
-
-async def add_device(visit: Visit) -> web.Response:
-    """Make a link that adds another laptop to this person, and show it on this one answer."""
-    node, space = visit.node, visit.here
-    expires = node.clock_ms() + DEVICE_LINK_MS
-    offer = Offer(
-        space.id, space.name, await node.name(), expires, space.secrets.discovery,
-        purpose="device", addresses=tuple(node.addresses),
-    )  # fmt: skip
-    _, link = await belonging.invite(node.road, space, offer)
-    drawing = qr_drawing(spell(link, grouped=False), visit.gettext("QR code for the new device"))
-    return await _show_devices(visit, DeviceOffer(link, drawing, expires))
-
-
-async def _show_devices(visit: Visit, offer: DeviceOffer | None) -> web.Response:
-    grants: list[Any] = []
-    if visit.space is not None and visit.space.state == "member":
-        grants = visit.space.law.members().get(visit.node.me.person, [])
-    add_url = f"{HERE}/devices" if grants and visit.node.me.root is not None else ""
-    context = {"devices": tuple(device_view(visit, grant) for grant in grants), "add_url": add_url, "offer": offer}
-    return await page(visit, "settings", "devices.html", context)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -13,7 +13,10 @@ from identity import keyring
 from identity.errors import CommonsError, Refused, StoreError
 from identity.keys import to_did
 from node.domain.consents import MENTION
+from node.domain.recovery import ShareKey
+from node.ingest import recovery
 from node.ingest.consents import Consents
+from node.ingest.recovery import Asking
 from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import people, queries
@@ -67,6 +70,13 @@ class Roster(NamedTuple):
     consents: Consents
 
 
+class Recovering(NamedTuple):
+    """Who of a space asks for somebody's key, the newest first, and how the reader's own is shared there."""
+
+    askings: Sequence[Asking]
+    sharing: ShareKey | None
+
+
 class Pages:
     """Everything that the pages of one node share."""
 
@@ -80,6 +90,7 @@ class Pages:
         self._current: dict[bytes, bytes] = {}
         self._seen: dict[bytes, Seen] = {}
         self._rosters: dict[bytes, Roster] = {}
+        self._recovering: dict[bytes, Recovering] = {}
         self._preferences: dict[str, str] | None = None
 
     # -- who asks, and what for -------------------------------------------------------------------------------------
@@ -147,9 +158,7 @@ class Pages:
 
     async def roster(self, space: Space) -> Roster:
         """Return the names in a space, kept until somebody changes theirs."""
-        for changed in self.hub.people_changed:
-            self._rosters.pop(changed, None)
-        self.hub.people_changed.clear()
+        self._forget_changed()
         if space.id not in self._rosters:
 
             def read(db: Any) -> Roster:
@@ -159,6 +168,27 @@ class Pages:
 
             self._rosters[space.id] = await self.node.database.read(read)
         return self._rosters[space.id]
+
+    async def recovering(self, space: Space) -> Recovering:
+        """Return who asks for keys in a space, and how one's own is shared, kept until something of it changes."""
+        self._forget_changed()
+        if space.id not in self._recovering:
+            road = self.node.road
+            sharing = await recovery.sharing_of(road, space, self.node.me.person)
+            self._recovering[space.id] = Recovering(await recovery.all_askings(road, space), sharing)
+        return self._recovering[space.id]
+
+    def _forget_changed(self) -> None:
+        for changed in self.hub.people_changed:
+            self._rosters.pop(changed, None)
+            self._recovering.pop(changed, None)
+        self.hub.people_changed.clear()
+
+    def begin_anew(self) -> None:
+        """Follow the node that now acts for somebody else."""
+        self._rosters.clear()
+        self._recovering.clear()
+        self.hub.begin_anew()
 
     def known(self, space: Space) -> Roster:
         """Return the names in a space as they were read last: every page of a space reads them first."""

@@ -6,10 +6,12 @@ from identity.keys import to_did
 from node.domain.law.charter import Charter
 from node.domain.law.guests import VOTING
 from node.ingest.guests import Told
+from node.store import queries
 from ui.law_words import sentences
 from ui.live import PATH as LIVE_PATH
 from ui.node_views import GuestView, WaitingView
 from ui.pages.founding import BEGIN, JOIN
+from ui.pages.notices import COMING_BACK
 from ui.pages.rows import what_arrives
 from ui.pages.visit import Book, Visit, clean_name, space_url
 from ui.troubles import plain, turned_away
@@ -24,9 +26,10 @@ def add_waiting(book: Book) -> None:
 async def waiting(visit: Visit) -> web.Response:
     """Say what is still to happen before one is let in; looks again by itself."""
     space = visit.here
-    if space.state != "waiting":
-        return visit.go(visit.url("/hello"))
     node = visit.node
+    if space.state != "waiting":
+        wanted = await node.database.read(lambda db: queries.setting(db, COMING_BACK))
+        return visit.go(visit.url("/come-back" if wanted == space.id.hex() else "/hello"))
     tried = [one for one in node.neighbours.known.values() if one.addresses]
     others = [one for one in node.road.spaces.values() if one is not space]
     view = WaitingView(
