@@ -4,6 +4,8 @@ A space is opened to a peer whose device is in standing. One that knocks has its
 whom this node has not heard yet, may show its *papers*: the changes of law that let it in.
 """
 
+from collections.abc import Collection
+
 from crdt import messages as m
 from crdt.effects import (
     CheckPapers,
@@ -18,6 +20,8 @@ from crdt.effects import (
     Waiting,
 )
 from crdt.exchange import Channel, Exchange
+
+MAX_KEYS_ASKED = 256  # of one peer: anybody may seal with secrets of their own
 
 
 class Belonging(Exchange):
@@ -37,9 +41,26 @@ class Belonging(Exchange):
         """Say nothing more of a space to a peer that belongs no longer."""
         channel.opened = channel.view.in_standing(self.peer) or not channel.view.is_open()
 
-    def unlocked(self, space: bytes) -> list[Effect]:
-        """Tell that secrets were taken in."""
-        return self.law_changed(space)
+    def unlocked(self, space: bytes, *, fresh: bool = False) -> list[Effect]:
+        """Tell that secrets were taken in; with fresh ones, law that could not be read may be taken now."""
+        effects = self.law_changed(space)
+        channel = self.channels.get(space)
+        if channel is None or not fresh:
+            return effects
+        channel.told_root = None  # compare once more, when what is on its way is here
+        if channel.wanted:
+            return effects
+        return effects + (self._tell_root(channel) if channel.view.is_open() else self._ask(channel))
+
+    def ask_keys(self, space: bytes, lacking: Collection[bytes]) -> list[Effect]:
+        """Say once more which secrets this node holds: what the peer sent is sealed with others, which it may have."""
+        channel = self.channels.get(space)
+        if channel is None or not channel.opened or channel.keys_asked.issuperset(lacking):
+            return []
+        if len(channel.keys_asked) < MAX_KEYS_ASKED:
+            channel.keys_asked.update(lacking)
+            return [Send(self._opening(channel, channel.view.history.root()))]
+        return []
 
     def _open(self, channel: Channel) -> list[Effect]:
         """Open a space towards the peer, as far as each belongs."""

@@ -24,6 +24,9 @@ class SpaceView(Protocol):
     def is_open(self) -> bool:
         """Tell whether this node was let in and holds the law."""
 
+    def has_left(self) -> bool:
+        """Tell whether this node's person left: what it holds it shows to members only."""
+
     def in_standing(self, device: bytes) -> bool:
         """Tell whether a device belongs, as far as this node has heard."""
 

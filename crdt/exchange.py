@@ -76,11 +76,18 @@ class Channel:
     held_told: int = 0
     resting: bool = False  # what is new travels over other links; this one compares
     needed: bool = False  # the peer wants it awake
+    keys_asked: set[bytes] = field(default_factory=set)
 
     @property
     def view(self) -> SpaceView:
         """The space as the node holds it now; a node that read it anew from its disk has another object."""
         return self.spaces[self.space]
+
+
+def _before_fork(log: Log, seq: int) -> list[tuple[bytes, int, int]]:
+    """Return what is missing of a forked or cut log before the place where it ends, where a peer holds more of it."""
+    last = seq if log.forked is None else min(seq, log.forked - 1)
+    return [(log.author, log.seq + 1, last)] if log.seq < last else []
 
 
 class Exchange:
@@ -100,7 +107,8 @@ class Exchange:
 
     def _may_speak(self, channel: Channel) -> bool:
         """Tell whether this node may say what it holds: to members; a newcomer has nothing to hide."""
-        return channel.opened or not channel.view.is_open()
+        view = channel.view
+        return channel.opened or not (view.is_open() or view.has_left())
 
     def _compare(self, channel: Channel) -> list[Effect]:
         if channel.peer_root == channel.view.history.root():
@@ -171,6 +179,7 @@ class Exchange:
             channel.peer_seqs[author] = seq
             if log is not None and (forked or log.forked is not None):
                 effects += self._compare_forks(channel, log, seq, forked=forked)
+                ranges += _before_fork(log, seq)
             elif log is None or seq > log.seq:
                 ranges.append((author, log.seq + 1 if log else 1, seq))
             elif seq == log.seq and head != log.head:
@@ -191,7 +200,7 @@ class Exchange:
         """Bring both sides to the proof with the lowest place: a forked log ends before it."""
         if forked and (log.forked is None or log.forked > seq + 1):
             return [Send(m.encode(m.WANT_PROOF, channel.number, log.author))]
-        if log.forked is not None and seq > log.seq:
+        if log.forked is not None and seq >= log.forked:
             return [LoadProof(channel.space, log.author)] if self._may_speak(channel) else []
         return []
 

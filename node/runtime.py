@@ -27,7 +27,6 @@ from node.ingest.duties import Duties
 from node.ingest.hints import Hints
 from node.ingest.intake import Arrival
 from node.ingest.keeper import Keeper
-from node.ingest.keys import renew_keys
 from node.ingest.profiles import introduce, is_nameless
 from node.ingest.road import Road
 from node.ingest.spaces import Space
@@ -336,7 +335,6 @@ class Node:
         try:
             if space is None:
                 raise Refused("its space is not here")
-            await renew_keys(self.road, space)  # nobody writes for who has gone
             await self.road.submit(space, read_command(msgpack.unpackb(row.body)), pending=row.no)
         except CommonsError as error:
             logger.warning("a post waits error=%s", error)

@@ -284,8 +284,9 @@ class SimNode:
     async def proof(self, _space: bytes, _author: bytes) -> tuple[bytes, bytes] | None:
         return None
 
-    async def unlock(self, space: bytes, sealed: bytes) -> None:
-        assert (space in self.spaces, sealed) == (True, self.key)
+    async def unlock(self, space: bytes, sealed: bytes, peer: bytes) -> bool:
+        assert (space in self.spaces, sealed, peer != self.key) == (True, self.key, True)
+        return False
 
     async def find(self, space: bytes, ranges: Sequence[tuple[bytes, int, int]], ids: Sequence[bytes]) -> list[int]:
         held = self.spaces[space]

@@ -67,6 +67,9 @@ class SimSpace:
     def is_open(self) -> bool:
         return self.me in self.law.grants
 
+    def has_left(self) -> bool:
+        return False
+
     def in_standing(self, device: bytes) -> bool:
         return device in self.law.grants
 

@@ -142,6 +142,7 @@ class Wire:
         self.net = net
         self.dialler = dialler
         self.answerer = answerer
+        self.between = (0, 0)  # where it runs from and to: two places may act under one key
         self.ends = (End(self, answerer, True), End(self, dialler, False))
         self.broken = False
         self.latency = net.rng.uniform(0.0, net.weather.delay_s)
@@ -162,6 +163,10 @@ class Wire:
         if not self.broken:
             other = self.other(sender)
             self.later(sender, lambda: other.arrive(frame))
+
+    def is_over(self) -> bool:
+        """Tell whether nothing runs over it any more."""
+        return self.broken or all(end.closed for end in self.ends)
 
     def snap(self) -> None:
         """Break; each end notices in its own time."""

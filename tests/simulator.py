@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import nacl.bindings as sodium
-from simulated_network import TICK_S, Network, Place, is_expected
+from simulated_cables import TICK_S, Cables
+from simulated_network import Network, Place
 from simulated_node import SimNode
 from simulated_wires import VirtualLoop, Weather
 
@@ -199,13 +200,13 @@ def _bent(rng: random.Random, body: str) -> str:
 class _Ear(logging.Handler):
     """Hears why sessions ended in the background."""
 
-    def __init__(self, net: Network) -> None:
+    def __init__(self, net: Cables[Any]) -> None:
         super().__init__(logging.INFO)
         self.net = net
 
     def emit(self, record: logging.LogRecord) -> None:
         errors = [arg for arg in record.args or () if isinstance(arg, CommonsError)]
-        self.net.faults += [f"in the background: {error!r}" for error in errors if not is_expected(error)]
+        self.net.faults += [f"in the background: {error!r}" for error in errors if not self.net.is_expected(error)]
 
 
 @contextlib.contextmanager
@@ -219,7 +220,7 @@ def _small_spaces(logs: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _signatures_checked_once() -> Iterator[None]:
+def signatures_checked_once() -> Iterator[None]:
     """Let a hundred nodes in one thread check a signature once between them; a bad one is checked every time."""
     real = sodium.crypto_sign_open
     sodium.crypto_sign_open = functools.lru_cache(maxsize=1 << 15)(real)
@@ -229,14 +230,14 @@ def _signatures_checked_once() -> Iterator[None]:
         sodium.crypto_sign_open = real
 
 
-def simulate(play: Callable[[Network], Coroutine[Any, Any, Any]], seed: int) -> Any:
-    """Run a coroutine over an empty network in virtual time."""
+def simulate(play: Callable[[Any], Coroutine[Any, Any, Any]], seed: int, kind: type[Cables[Any]] = Network) -> Any:
+    """Run a coroutine over an empty network of some kind in virtual time."""
     loop = VirtualLoop()
     logger = logging.getLogger("node.net.syncer")
     level = logger.level
     logger.setLevel(logging.INFO)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
-        net = Network(random.Random(seed), loop)
+        net = kind(random.Random(seed), loop)
         ear = _Ear(net)
         logger.addHandler(ear)
         try:
@@ -248,7 +249,7 @@ def simulate(play: Callable[[Network], Coroutine[Any, Any, Any]], seed: int) -> 
 
 def run(seed: int, nodes: int = 16, storm_s: float = 240.0, changes: int = 80) -> Report:
     """Simulate one seed."""
-    with _signatures_checked_once(), _small_spaces(3 if seed % 2 else exchange.SMALL_SPACE_LOGS):
+    with signatures_checked_once(), _small_spaces(3 if seed % 2 else exchange.SMALL_SPACE_LOGS):
         report: Report = simulate(lambda net: Run(net, nodes, storm_s, changes).play(), seed)
     return report
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from node.domain.law.keys import rotations
 from node.ingest.forks import refold
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
@@ -34,6 +35,8 @@ def due_lifts(space: Space) -> list[bytes]:
 
 async def make_cuts(road: Road, space: Space) -> None:
     """Void what lies beyond the cuts that law made, and give effect back where it makes them no more."""
+    if space.law.forked:  # what lies beyond a fork stands once others built on it, new keys too
+        space.secrets.adopt_among(rotations(space.law.present()))
     cuts, lifts = due_cuts(space), due_lifts(space)
     if not cuts and not lifts:
         return

@@ -7,6 +7,7 @@ their past; what it said before stays. Every node that hears of the proof comes 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from crdt.change import Change, decode_change, verify_change
@@ -75,7 +76,8 @@ async def freeze(road: Road, space: Space, one: Change, other: Change) -> None:
 
     def work(connection: Any) -> list[int]:
         store_forks.write_fork(connection, space.index.no, one, other)
-        ended = store_forks.end_before(connection, log, seq)
+        behind = log.seq < seq  # the proof came before the log: what lies before the fork is still to be fetched
+        ended = replace(log, forked=seq) if behind else store_forks.end_before(connection, log, seq)
         person = space.person_of(author)
         store_log.write_logs(connection, space.index.no, [(ended, person)])
         void = store_forks.void_from(connection, space.index.no, log.number, seq)

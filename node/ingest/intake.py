@@ -29,7 +29,7 @@ from node.domain.law.membership import (
 from node.domain.law.records import LawChange
 from node.domain.posts import RetractPost
 from node.domain.profiles import EraseField
-from node.ingest.spaces import Elsewhere, Opened, Space, lets_in, read_before, read_wrapped
+from node.ingest.spaces import Elsewhere, Opened, Space, handover, lets_in, read_before, read_wrapped
 from node.store.log import Stored
 from node.store.plan import Plan
 from node.store.vault import Vault
@@ -70,6 +70,7 @@ class Intake:
     unlocked: bool = False
     elsewhere: list[Elsewhere] = field(default_factory=list)
     granted: set[bytes] = field(default_factory=set)
+    lacking: set[bytes] = field(default_factory=set)
     _known: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -91,9 +92,7 @@ class Intake:
 
     def _belongs(self, entry: Accepted, batch: Batch) -> bool:
         space, header = self.space, entry.change.header
-        opened = self.opened.get(entry.change.id)
-        if opened is None or opened.locked:
-            opened = space.open(entry.change)
+        opened = self._opened(entry)
         log = space.history.logs.get(header.author) or self.new_logs.get(header.author)
         stood = log is not None and log.standing and not self._has_left(header.author)
         stands = stood or space.law.in_standing(header.author, entry.past) is not None
@@ -113,6 +112,15 @@ class Intake:
         """Tell whether a device's person ever left: then each change tells by its own past whether it comes after."""
         law = self.space.law
         return bool(law.leaves) and any(grant.person in law.leaves for grant in law.grants.get(author, ()))
+
+    def _opened(self, entry: Accepted) -> Opened:
+        """Open a body, and note which secret is not here."""
+        opened = self.opened.get(entry.change.id)
+        if opened is None or opened.locked:
+            opened = self.space.open(entry.change)
+        if opened.locked:
+            self.lacking.add(entry.change.header.epoch)
+        return opened
 
     def _begin_log(self, author: bytes) -> Log:
         index = self.space.index
@@ -162,8 +170,10 @@ class Intake:
                 self.plan.refusals.append((change.number, str(error)))
             else:
                 self.unlocked = self.take_secrets([*before[0], *law], [*before[1], *talk]) or self.unlocked
+                for secret in (*before[0], *law, *before[1], *talk):
+                    self.space.secrets.heard.pop(name_of(secret), None)
                 welcome = lets_in(self.space.law, change.command, reader)
-                self.space.secrets.adopt_from(change, law, talk, lets_in=welcome)
+                self.space.secrets.adopt_from(handover(self.space.law, change, reader), law, talk)
                 self.elsewhere += elsewhere if welcome and isinstance(change.command, CertifyDevice) else []
                 self.plan.state = self.space.state = "member"
 

@@ -101,7 +101,7 @@ class Keeper:
         forked = self.spaces[space].law.forked
         proven = [author for author in forked if forked[author] != before.get(author)]
         whole = len(outcome.accepted) + outcome.known == len(batch.changes)
-        return Stored(shown, outcome.gaps, outcome.branches, proven, bool(outcome.accepted), whole)
+        return Stored(shown, outcome.gaps, outcome.branches, proven, bool(outcome.accepted), whole, outcome.lacking)
 
     async def deliver_knock(self, space: bytes, knocks: bytes, peer: bytes) -> str | None:
         """Store a newcomer's knocks, which have to be the peer's own; returns why they are turned away, if they are.
@@ -169,9 +169,9 @@ class Keeper:
         """Take in a piece of a file, and ask for what comes next."""
         await self.files.take(self.spaces[piece.space], piece, peer)
 
-    async def unlock(self, space: bytes, sealed: bytes) -> None:
-        """Take in secrets that a peer sealed to this device."""
-        await self.road.unlock(self.spaces[space], sealed)
+    async def unlock(self, space: bytes, sealed: bytes, peer: bytes) -> bool:
+        """Take in secrets that a peer sealed to this device; tell whether any was new."""
+        return await self.road.unlock(self.spaces[space], sealed, peer)
 
     # -- out --------------------------------------------------------------------------------------------------------
 
@@ -277,6 +277,7 @@ class Keeper:
         tips = self.spaces[space].history.tips.values()
         self.same_until[space, peer] = max((tip.number for tip in tips), default=0)
         self.shown.pop((space, peer), None)
+        self.spaces[space].secrets.note_law_of(peer)
         if self.syncer is not None:
             self.files.look(self.spaces[space], self.syncer)
         log = self.spaces[space].history.logs.get(self.road.device.public)

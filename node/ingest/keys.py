@@ -1,13 +1,19 @@
 """A space's secrets: begun anew when somebody who held them has gone, and handed to devices that lack them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import msgpack
 
 from identity.sealed import new_secret, seal_with
 from node.domain.law.keys import lacking, must_rotate
 from node.domain.law.membership import MAX_BEFORE_BYTES, HandKeys, RotateKeys
 from node.domain.law.powers import may_confirm
-from node.ingest.road import Road
 from node.ingest.spaces import Secrets, Space
+
+if TYPE_CHECKING:  # the road renews keys before it signs
+    from node.ingest.road import Road
 
 PART = 1_000  # wraps of one change: a body holds 256 KiB
 
@@ -31,15 +37,33 @@ async def renew_keys(road: Road, space: Space) -> bool:
 
 
 async def begin_keys(road: Road, space: Space) -> None:
-    """Begin new secrets for every device in standing; newcomers get the earlier ones of talk if the rules say so."""
+    """Begin new secrets for every device in standing."""
+    for command in beginning(space):
+        await road.submit(space, command)
+
+
+def beginning(space: Space) -> list[RotateKeys | HandKeys]:
+    """Return what begins new secrets; newcomers get the earlier ones of talk with them if the rules say so."""
     view = space.law.present()
     devices = sorted(grant.device for grant in view.standing())
     fresh = Secrets(space.secrets.discovery, [new_secret()], [new_secret()])
     before = _before(space.for_newcomers(), fresh.law[0])
     first, *rest = [devices[start : start + PART] for start in range(0, len(devices), PART)]
-    await road.submit(space, RotateKeys(fresh.sealed_to(first), before))
-    for part in rest:
-        await road.submit(space, HandKeys(road.spaces[space.id].secrets.sealed_to(part)))
+    return [RotateKeys(fresh.sealed_to(first), before), *(HandKeys(fresh.sealed_to(part)) for part in rest)]
+
+
+def renewal(space: Space, device: bytes) -> list[RotateKeys | HandKeys]:
+    """Return what has to be said before a device writes: new secrets, where who has gone reads what it writes with.
+
+    These may be older secrets than the present ones, if it was not given those yet.
+    """
+    view = space.law.present()
+    if space.sealing_checked is view:
+        return []
+    space.sealing_checked = view
+    if view.person_of(device) is None or not must_rotate(view, space.secrets.rank):
+        return []
+    return beginning(space)
 
 
 async def hand_keys(road: Road, space: Space) -> int:
@@ -59,8 +83,9 @@ async def hand_keys(road: Road, space: Space) -> int:
 
 def _before(secrets: Secrets, law: bytes) -> bytes:
     """Return the earlier secrets, the newest of them if there are too many, sealed with the new law secret."""
-    packed = msgpack.packb([secrets.law, secrets.talk, []])
+    earlier, talk = secrets.handed("law"), secrets.handed("talk")
+    packed = msgpack.packb([earlier, talk, []])
     while len(packed) > MAX_BEFORE_BYTES - 64:
-        secrets = Secrets(secrets.discovery, secrets.law[1:], secrets.talk[len(secrets.talk) // 2 :])
-        packed = msgpack.packb([secrets.law, secrets.talk, []])
+        earlier, talk = earlier[1:], talk[len(talk) // 2 :]
+        packed = msgpack.packb([earlier, talk, []])
     return seal_with(packed, law)

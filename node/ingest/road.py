@@ -11,29 +11,29 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any
 
 from crdt.acceptance import judge
-from crdt.batch import Batch, encode_batch
-from crdt.change import BINDING, LAW, Change
+from crdt.batch import Batch
+from crdt.change import BINDING, LAW, TALK, Change
 from crdt.history import Accepted, Log, Parent, Verdict
 from identity.errors import BadSignature, Malformed, Refused, StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
 from node.domain.area import require
-from node.domain.law.fold import MAX_KNOCKS
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace
 from node.ingest.cuts import make_cuts
 from node.ingest.folding import fold
 from node.ingest.forks import settle_forks, vouch
 from node.ingest.intake import Arrival, Intake
+from node.ingest.keys import renewal
+from node.ingest.loading import read_knocks, read_space
 from node.ingest.pauses import follow_pauses
 from node.ingest.signing import Signer
-from node.ingest.spaces import Elsewhere, Secrets, Space, adopt_wraps, read_wrapped
+from node.ingest.spaces import Elsewhere, Secrets, Space, read_wrapped
 from node.ingest.together import Given, Outcome, groups, joined, share
 from node.ingest.whole import Whole
 from node.store import log as store_log
 from node.store.database import Database
-from node.store.forks import read_forks, void_numbers
-from node.store.readmodel import dangling_subjects
-from node.store.spaces import SpaceRow, add_space, read_secrets, read_spaces
+from node.store.forks import void_numbers
+from node.store.spaces import SpaceRow, add_space, read_spaces
 from node.store.vault import Vault
 
 logger = logging.getLogger(__name__)
@@ -95,13 +95,23 @@ class Road:
 
     async def _submit(self, id_: bytes, command: Any, pending: int | None) -> Change:
         async with self.lock:
+            renewed = await self._renew(id_, command.klass)
             space = self._present(id_)
             change = self.signer.make(space, command)
             outcome = await self._take(space, Arrival(Batch([change], {}), settles=pending))
         if not outcome.accepted:
             raise StoreError("this change does not fit what is stored; run `commons verify`")
-        await self._tell(id_, outcome.accepted, None)
+        await self._tell(id_, [*renewed, *outcome.accepted], None)
         return change
+
+    async def _renew(self, id_: bytes, klass: int = TALK) -> list[Accepted]:
+        """Begin new secrets before something is written, if who has gone reads what it would be sealed with."""
+        accepted: list[Accepted] = []
+        for command in renewal(self.spaces[id_], self.device.public) if klass > LAW else ():
+            space = self._present(id_)
+            outcome = await self._take(space, Batch([self.signer.make(space, command)], {}))
+            accepted += outcome.accepted
+        return accepted
 
     async def submit_all(self, space: Space, commands: Generator[Any, Change, None]) -> list[Change]:
         """Sign this device's commands one after another and store them as one batch, on disk when this returns.
@@ -112,13 +122,14 @@ class Road:
 
     async def _submit_all(self, id_: bytes, commands: Generator[Any, Change, None]) -> list[Change]:
         async with self.lock:
+            renewed = await self._renew(id_)
             space = self._present(id_)
             changes = self.signer.make_all(space, commands)
             outcome = await self._take(space, Batch(changes, {}))
         if len(outcome.accepted) != len(changes):
             raise StoreError("these changes do not fit what is stored; run `commons verify`")
-        if changes:
-            await self._tell(id_, outcome.accepted, None)
+        if changes or renewed:
+            await self._tell(id_, [*renewed, *outcome.accepted], None)
         return changes
 
     def _present(self, id_: bytes) -> Space:
@@ -178,22 +189,29 @@ class Road:
         except (BadSignature, Malformed, StoreError) as error:
             given.outcome = error
 
-    async def unlock(self, space: Space, sealed: bytes) -> None:
-        """Take in secrets that a member sealed to this device, and read what lay locked until now.
+    async def unlock(self, space: Space, sealed: bytes, peer: bytes = b"") -> bool:
+        """Take in secrets that a member sealed to this device, and read what lay locked; tell whether any was new.
+
+        They come from a `peer` if it is not known yet by which law they were begun.
 
         Raises:
             Malformed: if it was not sealed to this device.
         """
-        await self.work.whole(self._unlock(space.id, sealed))
+        return await self.work.whole(self._unlock(space.id, sealed, peer))
 
-    async def _unlock(self, id_: bytes, sealed: bytes) -> None:
+    async def _unlock(self, id_: bytes, sealed: bytes, peer: bytes) -> bool:
         async with self.lock:
             space = self.spaces[id_]
             work = self.intake(space)
             law, talk, _ = read_wrapped(self.device.open_sealed(sealed))
-            if work.take_secrets(law, talk):
-                await self.database.transaction(work.plan.write)
-                await self._read_locked(space)
+            known = set(space.secrets.by_name)
+            if not work.take_secrets(law, talk):
+                return False
+            fresh = space.secrets.by_name.keys() - known if peer else ()
+            space.secrets.heard.update(dict.fromkeys(fresh, peer))
+            await self.database.transaction(work.plan.write)
+            await self._read_locked(space)
+        return True
 
     def intake(self, space: Space) -> Intake:
         """Return an empty intake for a batch of a space."""
@@ -247,7 +265,8 @@ class Road:
             await follow_pauses(self, space)
         self._want(space, verdict)
         branches = await settle_forks(self, space, verdict.forks) if verdict.forks else []
-        return Outcome(kept, verdict.known, verdict.gaps, branches, len(verdict.accepted) - len(kept))
+        left_out = len(verdict.accepted) - len(kept)
+        return Outcome(kept, verdict.known, verdict.gaps, branches, left_out, frozenset(work.lacking))
 
     async def _held(self, space: Space, changes: Sequence[Change]) -> dict[bytes, Parent]:
         """Return what the store holds of a batch's parents, and of the changes themselves where that may be."""
@@ -341,31 +360,12 @@ class Road:
 
     async def load(self, row: SpaceRow) -> Space:
         """Read one space's heads, secrets and law from the store."""
-
-        def read(connection: Any) -> Space:
-            law, talk = read_secrets(connection, self.vault, row.no)
-            index = store_log.SpaceIndex(row.no, row.id)
-            history = store_log.load_history(connection, index)
-            space = Space(index, row.name, row.state, Secrets(row.discovery, law, talk), history)
-            space.law.forked = {fork.author: fork.seq for fork in read_forks(connection, row.no)}
-            for entry in store_log.read_law(connection, index):
-                opened = space.open(entry.change)
-                change = space.law_change(entry, opened.command)
-                if opened.command is not None and space.law.judge(change):
-                    adopt_wraps(space, self.vault, change)
-            space.saved_pasts = len(history.pasts.sets)
-            space.dangling = dangling_subjects(connection, row.no)
-            if row.state == "left" and space.law.person_of(self.device.public) is not None:
-                space.state = "member"  # it left by another name, and entered as who it is
-            if row.state == "waiting":
-                space.knock = _knocks(connection, index, self.device.public)
-            return space
-
-        return await self.database.read(read)
+        device = self.device.public
+        return await self.database.read(lambda db: read_space(db, self.vault, row, device))
 
     async def own_knocks(self, space: Space) -> bytes:
         """Return this device's knocks at a space that has not let it in, as an encoded batch."""
-        return await self.database.read(lambda db: _knocks(db, space.index, self.device.public))
+        return await self.database.read(lambda db: read_knocks(db, space.index, self.device.public))
 
     async def open(self) -> None:
         """Read every space from the store."""
@@ -391,10 +391,3 @@ class Road:
         work.number_secrets(names)
         await self.database.transaction(work.plan.write)
         return space
-
-
-def _knocks(connection: Any, index: store_log.SpaceIndex, device: bytes) -> bytes:
-    """Return the first that a device said in a space that has not let it in; empty if it said nothing."""
-    places = [(index.logs.get(device, 0), 1, MAX_KNOCKS)]
-    mine = store_log.read_changes(connection, index, store_log.numbers_in(connection, places))
-    return encode_batch([entry.change for entry in mine]) if mine else b""

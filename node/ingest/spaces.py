@@ -2,8 +2,8 @@
 
 import contextlib
 import itertools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -16,7 +16,9 @@ from identity.sealed import SECRET_BYTES, name_of, open_with, seal_to
 from node.domain import registry
 from node.domain.area import Fact, read_command, require
 from node.domain.law.fold import Law, LawChange
+from node.domain.law.keys import Rank, is_rotation, rank_of
 from node.domain.law.membership import RotateKeys
+from node.domain.law.view import View
 from node.store.log import SpaceIndex, Stored
 from node.store.vault import Vault
 
@@ -28,12 +30,20 @@ Elsewhere = tuple[bytes, bytes, str]
 """Another space of the same person: its id, discovery key and name."""
 
 
+class Handover(NamedTuple):
+    """Which rotation secrets belong to that a change of law hands on; `trusted` if it began them or let this one in."""
+
+    rank: Rank
+    trusted: bool
+
+
 @dataclass(slots=True)
 class Secrets:
     """The secrets of a space that this device holds.
 
     A neighbour may hand over any secret: it can only open what names it. What this device seals with is `present`,
-    by use, and only a change of law says which secrets these are.
+    by use, and only a change of law says which secrets these are. What was only `heard` of a neighbour, before the law
+    that it holds is here too, is handed on to nobody: that law may say who has gone.
     """
 
     discovery: bytes
@@ -41,7 +51,9 @@ class Secrets:
     talk: list[bytes] = field(default_factory=list)
     by_name: dict[bytes, bytes] = field(default_factory=dict)
     present: dict[str, bytes] = field(default_factory=dict)
-    rank: tuple[int, bytes] = (0, b"")
+    rank: Rank = (0, b"")
+    heard: dict[bytes, bytes] = field(default_factory=dict)  # by name: of whom
+    ranks: dict[Rank, list[tuple[Sequence[bytes], Sequence[bytes]]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._know(self.knock())
@@ -66,16 +78,26 @@ class Secrets:
             if secrets:
                 self.present[use] = secrets[-1]
 
-    def adopt_from(self, change: LawChange, law: Sequence[bytes], talk: Sequence[bytes], *, lets_in: bool) -> None:
-        """Adopt what a change of law handed on: rotations in order of (λ, id), what let this device in.
+    def adopt_from(self, handover: Handover, law: Sequence[bytes], talk: Sequence[bytes]) -> None:
+        """Adopt what a change of law handed on, unless what is written with belongs to a later rotation.
 
-        Anything else only where nothing is held yet, or any member could say what others seal with.
+        Of the same rotation, only what began it or let this device in counts over what another member handed on first,
+        or any member could say what others seal with.
         """
-        if isinstance(change.command, RotateKeys):
-            if (change.depth, change.id) > self.rank:
-                self.rank = change.depth, change.id
-                self.adopt(law, talk)
-        elif lets_in or "talk" not in self.present:
+        rank, trusted = handover
+        begun = self.ranks.setdefault(rank, [])
+        begun.insert(len(begun) if trusted else 0, (law, talk))
+        if rank > self.rank or "talk" not in self.present or (trusted and rank == self.rank):
+            self.rank = max(rank, self.rank)
+            self.adopt(law, talk)
+
+    def adopt_among(self, ranks: Container[Rank]) -> None:
+        """Seal with the latest of some rotations: one that somebody began on the void part of a log began nothing."""
+        latest = max((rank for rank in self.ranks if rank in ranks), default=self.rank)
+        if latest == self.rank:
+            return
+        self.present, self.rank = {}, latest
+        for law, talk in self.ranks[self.rank]:
             self.adopt(law, talk)
 
     def _know(self, secret: bytes) -> None:
@@ -83,8 +105,22 @@ class Secrets:
 
     def wrapped(self, elsewhere: Sequence[Elsewhere] = ()) -> bytes:
         """Return all of them as bytes to be sealed to a device; one's own learns of one's other spaces too."""
-        packed: bytes = msgpack.packb([self.law, self.talk, elsewhere])
+        packed: bytes = msgpack.packb([self.handed("law"), self.handed("talk"), elsewhere])
         return packed
+
+    def note_law_of(self, peer: bytes) -> None:
+        """Note that all law is here that a neighbour holds."""
+        self.heard = {name: teller for name, teller in self.heard.items() if teller != peer}
+
+    def handed(self, use: str) -> list[bytes]:
+        """Return the secrets of a use that are handed on; who gets them writes with the last one."""
+        present = self.present.get(use)
+        every = [one for one in (self.law if use == "law" else self.talk) if name_of(one) not in self.heard]
+        return sorted(every, key=lambda one: one == present)
+
+    def with_talk(self, talk: Sequence[bytes]) -> "Secrets":
+        """Return the same with these secrets of talk only."""
+        return replace(self, law=list(self.law), talk=list(talk), by_name={})
 
     def sealed_to(self, devices: Iterable[bytes], elsewhere: Sequence[Elsewhere] = ()) -> list[list[bytes]]:
         """Return all of them sealed to devices, as law carries them; who has a key that takes no seal is left out."""
@@ -132,13 +168,23 @@ def lets_in(law: Law, command: Any, device: bytes) -> bool:
     return join is not None and join.change.author == device
 
 
-def adopt_wraps(space: "Space", vault: Vault, change: LawChange) -> None:
-    """Seal with what a stored change of law handed to this device, or to one that it replaced."""
+def handover(law: Law, change: LawChange, device: bytes) -> Handover:
+    """Return which rotation's secrets a change hands to a device, and whether it began them or let the device in."""
+    command = change.command
+    return Handover(rank_of(law, change), is_rotation(command) or lets_in(law, command, device))
+
+
+def adopt_wraps(law: Law, secrets: Secrets, vault: Vault, change: LawChange) -> set[bytes]:
+    """Seal with what a stored change of law handed to this device, or to one that it replaced; returns their names."""
+    given: set[bytes] = set()
     for reader, sealed in getattr(change.command, "wraps", ()):
         data = vault.open_wrap(reader, sealed)
         if data is not None:
-            law, talk, _ = read_wrapped(data)
-            space.secrets.adopt_from(change, law, talk, lets_in=lets_in(space.law, change.command, reader))
+            handed, talk, _ = read_wrapped(data)
+            before = read_before(change.command, handed)
+            secrets.adopt_from(handover(law, change, reader), handed, talk)
+            given.update(map(name_of, [*before[0], *handed, *before[1], *talk]))
+    return given
 
 
 class Paused(NamedTuple):
@@ -169,6 +215,7 @@ class Space:
     saved_pasts: int = 1
     believed: dict[bytes, bytes] = field(default_factory=dict)
     paused: dict[bytes, Paused] = field(default_factory=dict)
+    sealing_checked: View | None = None  # the law in which who reads what is written here was last looked at
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)
@@ -187,6 +234,10 @@ class Space:
     def is_open(self) -> bool:
         """Tell whether this node was let in and holds the law."""
         return self.state == "member" and self.law.founding is not None
+
+    def has_left(self) -> bool:
+        """Tell whether this node's person left the space."""
+        return self.state == "left"
 
     def in_standing(self, device: bytes) -> bool:
         """Tell whether a device belongs, as far as this node has heard."""
@@ -220,14 +271,14 @@ class Space:
         """Return what a newcomer gets: all law, and what was said before they came if the rules say so."""
         if self.law.present().sealed.charter["newcomers_read_past"]:
             return self.secrets
-        return Secrets(self.secrets.discovery, list(self.secrets.law))
+        return self.secrets.with_talk([])
 
     def presently(self) -> Secrets:
         """Return what members hand each other: everything, or of talk only what is written with now, as rules say."""
         secrets = self.secrets
         if self.law.present().sealed.charter["newcomers_read_past"] or "talk" not in secrets.present:
             return secrets
-        return Secrets(secrets.discovery, list(secrets.law), [secrets.present["talk"]])
+        return secrets.with_talk([secrets.present["talk"]])
 
     # -- on the road ------------------------------------------------------------------------------------------------
 

@@ -17,7 +17,8 @@ MOST = 256
 class Outcome:
     """What became of a batch: what was stored, what was known, what is missing, what was turned away.
 
-    `branches` are places (author, first, last) where a peer's log may have left the one that is held.
+    `branches` are places (author, first, last) where a peer's log may have left the one that is held; `lacking` names
+    the secrets that were not there to read with.
     """
 
     accepted: Sequence[Accepted] = ()
@@ -25,6 +26,7 @@ class Outcome:
     gaps: list[Gap] = field(default_factory=list)
     branches: list[tuple[bytes, int, int]] = field(default_factory=list)
     strangers: int = 0
+    lacking: frozenset[bytes] = frozenset()
 
 
 @dataclass(slots=True)
@@ -112,4 +114,4 @@ def share(outcome: Outcome, together: Sequence[Given]) -> None:
         mine = [accepted[change.id] for change in changes if change.id in fresh]
         here = sum(change.id in accepted for change in changes)
         fresh.difference_update(entry.change.id for entry in mine)
-        one.outcome = Outcome(mine, here - len(mine), gaps, branches)
+        one.outcome = Outcome(mine, here - len(mine), gaps, branches, lacking=outcome.lacking)

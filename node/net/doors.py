@@ -22,5 +22,5 @@ async def at_the_door(keeper: Keeper[Any], session: Session, effect: e.Door) -> 
         case e.LoadWord():
             return session.tell_guest(space, await keeper.word(space, session.peer))
         case e.Unlock():
-            await keeper.unlock(space, effect.sealed)
-            return session.unlocked(space)
+            fresh = await keeper.unlock(space, effect.sealed, session.peer)
+            return session.unlocked(space, fresh=fresh)

@@ -1,7 +1,7 @@
 """What the driver of sync sessions needs on either side: a link to a peer, and the node that keeps."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -39,7 +39,7 @@ class Stored:
 
     The last sequence number it showed of each log; what was missing; where a branch has to be looked at further
     back; the logs that it proved to be forked; whether anything of it was new, and
-    whether all of it is on disk now.
+    whether all of it is on disk now; the names of the secrets that were not there to read it with.
     """
 
     last_seqs: Mapping[bytes, int]
@@ -48,6 +48,7 @@ class Stored:
     proven: Sequence[bytes] = ()
     fresh: bool = True
     whole: bool = False
+    lacking: Collection[bytes] = ()
 
 
 class Prepared(Protocol):
@@ -92,8 +93,8 @@ class Keeper(Protocol[P]):
     async def proof(self, space: bytes, author: bytes) -> tuple[bytes, bytes] | None:
         """Return the proof that a log is forked."""
 
-    async def unlock(self, space: bytes, sealed: bytes) -> None:
-        """Take in sealed secrets."""
+    async def unlock(self, space: bytes, sealed: bytes, peer: bytes) -> bool:
+        """Take in secrets that a peer sealed; tell whether any was new."""
 
     async def find(self, space: bytes, ranges: Sequence[tuple[bytes, int, int]], ids: Sequence[bytes]) -> list[int]:
         """Return the numbers of what a peer wants, in causal order."""

@@ -38,6 +38,7 @@ class Syncer(Generic[P]):
         self.running: dict[bytes, Running] = {}
         self.strangers: set[bytes] = set()
         self._pushes = Pushes()
+        self._barren: dict[bytes, int] = {}  # how many peers sent what they have since anything of it was new
         self.comparing = Comparing(self.running, self._send_soon)
         self.trusted: Callable[[bytes], Sequence[str]] = lambda _peer: ()
         self.learnt: Callable[[Sequence[str]], None] = lambda _addresses: None
@@ -256,11 +257,13 @@ class Syncer(Generic[P]):
     async def _store(self, running: Running, effect: e.Deliver, prepared: P, name: bytes = b"") -> list[e.Effect]:
         session = running.session
         stored = await self.keeper.deliver(effect.space, prepared, session.peer)
+        if stored.fresh:
+            self._barren.pop(effect.space, None)
         if name and stored.whole:
             self._pushes.note(name, stored.last_seqs)
         for author in stored.proven:
             await self._tell_proof(effect.space, author)
-        effects = session.look_back(effect.space, stored.branches)
+        effects = session.look_back(effect.space, stored.branches) + session.ask_keys(effect.space, stored.lacking)
         if effect.request is None and not stored.fresh:
             effects += feeders.let_rest(self._sessions(), session, effect.space)
         return effects + session.stored(effect.space, effect.request, stored.last_seqs, stored.gaps)
@@ -285,7 +288,8 @@ class Syncer(Generic[P]):
         if isinstance(effect, e.Rest):
             return feeders.answer_rest(self._sessions(), session, effect.space)
         effects = session.finished(effect.space, effect.request)
-        if not session.channels[effect.space].wanted:
+        barren = self._barren[effect.space] = self._barren.get(effect.space, 0) + 1
+        if not session.channels[effect.space].wanted and barren <= len(self.running):
             await self.look_again(effect.space, but=session.peer)
         return effects
 

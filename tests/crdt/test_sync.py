@@ -264,3 +264,16 @@ def test_more_heads_than_one_message_holds_go_in_several() -> None:
     sizes = [len(fields[2]) for fields in one.told(m.ENTRIES) if fields[2]]
 
     assert sizes == [m.MAX_ENTRIES, 10]
+
+
+def test_what_lies_before_the_end_of_a_cut_log_is_fetched_though_there_is_no_proof_to_show() -> None:
+    mine, theirs = members()
+    changes = filled("Kim", each=5)
+    mine.take(changes[:2])
+    theirs.take(changes)
+    theirs.history.logs[changes[0].header.author].forked = 6  # a removal cut it there: what comes later is void
+    theirs.history.touch(theirs.history.logs[changes[0].header.author])
+
+    talk(*pair(mine, theirs))
+
+    assert mine.history.logs[changes[0].header.author].seq == 5

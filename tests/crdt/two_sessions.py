@@ -37,6 +37,9 @@ class View:
     def discovery_key(self) -> bytes:
         return self.discovery
 
+    def has_left(self) -> bool:
+        return False
+
     def is_open(self) -> bool:
         return self.opened
 

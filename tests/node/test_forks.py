@@ -88,6 +88,34 @@ async def test_a_page_is_written_on_without_what_a_fork_took_from_it(start: Neig
     assert await amina.database.read(lambda db: queries.page_text(db, here.index.no)) == "Our garden\n\nfor everybody"
 
 
+async def test_a_proof_that_comes_before_the_log_leaves_what_is_before_the_fork_to_be_fetched(
+    start: Neighbourhood,
+) -> None:
+    (amina, bola, carla), space = await garden_of(start, "Amina", "Bola", "Carla")
+    garden = here(amina, space)
+    key = bola.road.device
+    place = head(garden, key.public)
+    for node in (bola, amina, carla):
+        await node.stop_network()
+    common = branch(garden, key, place, "common 1", "common 2")
+    end = common[-1].header.seq, common[-1].id
+    one, other = branch(garden, key, end, "one"), branch(garden, key, end, "other")
+
+    await amina.road.receive(amina.road.spaces[garden.id], Batch([*common, *one], {}), key.public)
+    await amina.road.receive(amina.road.spaces[garden.id], Batch(other, {}), key.public)
+    hers = carla.road.spaces[garden.id]
+    await take_proof(carla.road, hers, encode_change(one[0]), encode_change(other[0]))
+    held = head(carla.road.spaces[garden.id], key.public)
+    await amina.start_network()
+    await carla.start_network()
+    carla.neighbours.learn(amina.addresses)
+    await until(lambda: same(garden.id, amina, carla))
+
+    assert held == place
+    assert await texts(amina, garden.id) == await texts(carla, garden.id) == {"common 1", "common 2"}
+    assert await rows(amina, garden.id) == await rows(carla, garden.id)
+
+
 async def test_a_false_proof_is_refused(start: Neighbourhood) -> None:
     (amina,), space = await garden_of(start, "Amina")
     garden = here(amina, space)

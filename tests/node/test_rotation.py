@@ -1,13 +1,21 @@
 """Keys that change while some are away, or twice at once: everybody who belongs reads on, nobody else does."""
 
+from typing import Any
+
 from gardens import garden_of, here, say, talk
 from loopback import Neighbourhood, link_to, same, until
 
 from crdt.batch import Batch
+from crdt.change import EDIT, LAW, Header, encode_body, make
+from identity.sealed import name_of, new_secret, seal_to
+from node.domain.area import wire_fields
 from node.domain.law.keys import lacking, must_rotate
-from node.domain.law.membership import LeaveSpace
+from node.domain.law.membership import LeaveSpace, WithdrawTicket
 from node.ingest.keys import renew_keys
+from node.ingest.spaces import Secrets
+from node.ingest.writing import edit_page
 from node.runtime import Node
+from node.store import log as store_log
 from node.store import queries
 
 
@@ -119,3 +127,78 @@ async def test_where_the_rules_say_so_a_newcomer_reads_only_from_then_on(start: 
     assert await reads(amina, garden.id, "among the first")
     await say(bola, garden.id, "thank you")
     await until(lambda: reads(amina, garden.id, "thank you"))
+
+
+async def test_whatever_is_written_after_somebody_left_is_sealed_with_new_keys(start: Neighbourhood) -> None:
+    (amina, bola, chidi), space = await garden_of(start, "Amina", "Bola", "Chidi")
+    await apart(amina, bola, chidi)
+    old = talk(bola, space)
+    gone = await chidi.road.submit(here(chidi, space), LeaveSpace())
+    await bola.road.receive(here(bola, space), Batch([gone], {}), chidi.road.device.public)
+
+    await edit_page(bola.road, here(bola, space), "Who stays", "Only we read this.")  # no officer, but a member
+
+    epochs = await epochs_of(bola, space, EDIT)
+    assert epochs
+    assert name_of(old) not in epochs
+    assert not must_rotate(here(bola, space).law.present())
+
+
+async def epochs_of(node: Node, space: bytes, klass: int) -> set[bytes]:
+    """Return the names of the secrets that changes of a class are sealed with."""
+    index = here(node, space).index
+
+    def read(connection: Any) -> list[store_log.Stored]:
+        return store_log.read_changes(connection, index, store_log.numbers_of(connection, index.no))
+
+    stored = await node.database.read(read)
+    return {entry.change.header.epoch for entry in stored if entry.change.header.klass == klass}
+
+
+async def test_law_that_cannot_be_read_has_its_effect_once_its_key_comes(
+    start: Neighbourhood,
+) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await apart(amina, bola)
+    fresh, device = new_secret(), amina.road.device
+    log = here(bola, space).history.logs[device.public]
+    command = WithdrawTicket(bytes(32))
+    header = Header(space, device.public, log.seq + 1, log.head, (), log.time, LAW, b"", b"", 0)
+    change = make(header, encode_body(command.kind, wire_fields(command)), device, fresh)
+    sealed = seal_to(Secrets(bytes(32), [fresh], []).wrapped(), bola.road.device.public)
+
+    before = await bola.road.receive(here(bola, space), Batch([change], {}), device.public)
+    await bola.road.unlock(here(bola, space), sealed)
+
+    assert before.lacking == {name_of(fresh)}
+    assert (device.public, bytes(32)) in here(bola, space).law.withdrawals
+
+
+async def test_keys_heard_of_a_neighbour_are_handed_on_only_once_their_law_is_here(start: Neighbourhood) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await apart(amina, bola)
+    fresh, peer = new_secret(), amina.road.device.public
+    sealed = seal_to(Secrets(bytes(32), [fresh], []).wrapped(), bola.road.device.public)
+    secrets = here(bola, space).secrets
+
+    await bola.road.unlock(here(bola, space), sealed, peer)
+    before = fresh in secrets.handed("law")
+    secrets.note_law_of(peer)
+    after = fresh in secrets.handed("law")
+
+    assert (before, after, name_of(fresh) in secrets.by_name) == (False, True, True)
+
+
+def test_who_is_handed_keys_writes_with_those_of_the_latest_rotation_that_stands() -> None:
+    older, newer = new_secret(), new_secret()
+    secrets = Secrets(bytes(32))
+    secrets.adopt_from((1, b"a"), [older], [older])
+    secrets.adopt_from((2, b"b"), [newer], [newer])
+
+    secrets.adopt_from((1, b"a"), [older], [older])
+    late = secrets.present["talk"]
+    secrets.adopt_among({(1, b"a")})  # the later one lies on the void part of a forked log
+    void = secrets.present["talk"]
+    secrets.adopt_among({(1, b"a"), (2, b"b")})  # and others built on it after all
+
+    assert (late, void, secrets.present["talk"]) == (newer, older, newer)

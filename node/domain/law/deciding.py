@@ -246,7 +246,7 @@ def _may_support(law: "Law", seal: Seal, me: Act, view: View) -> None:
     Raises:
         Refused: if they did.
     """
-    for number, id_ in law.supports.get(me.person, ()):
+    for number, id_ in sorted(law.supports.get(me.person, ()), key=lambda support: support[1]):
         earlier = law.seals[id_]
         if id_ == seal.change.id or not view.includes(number):
             continue

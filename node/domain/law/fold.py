@@ -17,8 +17,8 @@ from node.domain.law import admitting, deciding, emergency
 from node.domain.law.admitting import MAX_KNOCKS, Effect, LawRule
 from node.domain.law.charter import Charter
 from node.domain.law.decisions import CastBallot
-from node.domain.law.keys import Handing
-from node.domain.law.membership import LAW_VERSION, FoundSpace, RotateKeys
+from node.domain.law.keys import Handing, is_rotation
+from node.domain.law.membership import LAW_VERSION, FoundSpace
 from node.domain.law.records import Act, Ending, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal, Takeover
 from node.domain.law.sealed import FOREVER_MS, Sealed, sealed_at
 from node.domain.law.view import FOUNDER_ROLES, View
@@ -82,8 +82,21 @@ class Law:
         """Return the law as far as this node has heard; the same view until law changes, for it remembers much."""
         forked = tuple(self.forked.items())
         if self._present is None or self._present[0] != forked:
-            self._present = forked, View(self, self._seen, self.sealed(self._seen), now=True)
+            bits = self._standing_bits() if forked else self._seen
+            self._present = forked, View(self, bits, self.sealed(bits), now=True)
         return self._present[1]
+
+    def _standing_bits(self) -> int:
+        """Return what stands though logs are forked: law before the forks, and what that has in its past.
+
+        Of what lies beyond a fork, one node holds more than another.
+        """
+        bits = 0
+        for author, acts in self._acts.items():
+            fork = self.forked.get(author)
+            last = next((number for number, seq, _ in reversed(acts) if fork is None or seq < fork), None)
+            bits |= self.pasts.covers[last] if last is not None else 0
+        return bits
 
     def sealed(self, bits: int) -> Sealed:
         """Return what sealed decisions amount to in a past."""
@@ -250,14 +263,14 @@ class Law:
     def _own_time(self, change: LawChange, view: View) -> int:
         """Return the latest time that a change's own log claims before it."""
         acts = self._acts.get(change.author, ())
-        return next((at for number, _, at in reversed(acts) if view.includes(number)), 0)
+        times = (at for number, _, at in reversed(acts) if view.includes(number))
+        return max(times, default=0) if change.author in self.branches else next(times, 0)
 
     def _note_handing(self, change: LawChange) -> None:
         wraps = getattr(change.command, "wraps", None)
         if wraps is not None:
-            rotates = isinstance(change.command, FoundSpace | RotateKeys)
             to = frozenset(reader for reader, _ in wraps)
-            self.handings.append(Handing(change.depth, change.id, change.number, to, rotates))
+            self.handings.append(Handing(change.depth, change.id, change.number, to, is_rotation(change.command)))
 
     def grant(self, grant: Grant) -> None:
         """Let a device act for its person from this change on."""

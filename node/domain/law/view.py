@@ -107,10 +107,10 @@ class View:
         return all(covers >> self.law.pasts.place(leave.number) & 1 for leave in leaves)
 
     def grant_of(self, device: bytes) -> Grant | None:
-        """Return the grant by which a device stands, if any does."""
+        """Return the grant by which a device stands, if any does; the earliest, where several let it in at once."""
         if device not in self._stands:
             held = (grant for grant in self.law.grants.get(device, ()) if self.holds(grant))
-            self._stands[device] = next(held, None)
+            self._stands[device] = min(held, key=_by_date, default=None)
         return self._stands[device]
 
     def person_of(self, device: bytes) -> bytes | None:
@@ -224,6 +224,11 @@ class View:
     def _pause_ms(self) -> int:
         days: int = self.sealed.charter["suspension_days"]
         return days * DAY_MS
+
+
+def _by_date(grant: Grant) -> tuple[int, bytes, int, bytes]:
+    """Order grants alike on every node, in whatever order they came."""
+    return grant.since_ms, grant.person, grant.slot, grant.inviter or b""
 
 
 def electorate_root(people: frozenset[bytes]) -> bytes:
