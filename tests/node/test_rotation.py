@@ -12,7 +12,7 @@ from node.domain.area import wire_fields
 from node.domain.law.keys import lacking, must_rotate
 from node.domain.law.membership import LeaveSpace, WithdrawTicket
 from node.ingest.keys import renew_keys
-from node.ingest.spaces import Secrets
+from node.ingest.spaces import Handover, Secrets
 from node.ingest.writing import edit_page
 from node.runtime import Node
 from node.store import log as store_log
@@ -192,13 +192,24 @@ async def test_keys_heard_of_a_neighbour_are_handed_on_only_once_their_law_is_he
 def test_who_is_handed_keys_writes_with_those_of_the_latest_rotation_that_stands() -> None:
     older, newer = new_secret(), new_secret()
     secrets = Secrets(bytes(32))
-    secrets.adopt_from((1, b"a"), [older], [older])
-    secrets.adopt_from((2, b"b"), [newer], [newer])
+    secrets.adopt_from(Handover((1, b"a"), trusted=True), [older], [older])
+    secrets.adopt_from(Handover((2, b"b"), trusted=False), [newer], [newer])
 
-    secrets.adopt_from((1, b"a"), [older], [older])
+    secrets.adopt_from(Handover((1, b"a"), trusted=True), [older], [older])
     late = secrets.present["talk"]
     secrets.adopt_among({(1, b"a")})  # the later one lies on the void part of a forked log
     void = secrets.present["talk"]
     secrets.adopt_among({(1, b"a"), (2, b"b")})  # and others built on it after all
 
     assert (late, void, secrets.present["talk"]) == (newer, older, newer)
+
+
+def test_what_a_member_hands_over_first_gives_way_to_what_began_the_keys() -> None:
+    true, planted = new_secret(), new_secret()
+    secrets = Secrets(bytes(32))
+
+    secrets.adopt_from(Handover((1, b"a"), trusted=False), [planted], [planted])
+    secrets.adopt_from(Handover((1, b"a"), trusted=True), [true], [true])
+    secrets.adopt_from(Handover((1, b"a"), trusted=False), [planted], [planted])
+
+    assert secrets.present == {"law": true, "talk": true}
