@@ -64,6 +64,10 @@ class Batch(NamedTuple):
     erasers: dict[bytes, Change]
     headers: Sequence[bytes] = ()
 
+    def last_seqs(self) -> dict[bytes, int]:
+        """Return how far each log goes that is in it, by author."""
+        return {change.header.author: change.header.seq for change in self.changes}
+
 
 def unbroken(changes: Sequence[Change]) -> list[Change]:
     """Return the changes up to the first that leaves a gap in its log: what one batch can hold."""

@@ -200,4 +200,6 @@ class Waiting:
 
 Door = DeliverKnock | LoadPapers | CheckPapers | LoadWord | Unlock
 Storing = Deliver | Finish | DeliverProof | LoadProof | Door | Load | LoadBlob | DeliverBlob
-Effect = Send | Storing | Reached | Rest | Learn | InSync | Waiting | TurnedAway
+Note = Reached | Learn | InSync | Waiting | TurnedAway
+"""What was learnt of a peer: it holds for this moment, and may not a moment later."""
+Effect = Send | Storing | Rest | Note

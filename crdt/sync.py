@@ -136,13 +136,18 @@ class Session(Belonging):
         pushed.update(news.last_seqs)
         return [*effects, Send(m.encode(m.PUSH, channel.number, news.data))]
 
+    def shown(self, space: bytes, last_seqs: Mapping[bytes, int]) -> None:
+        """Tell how far the peer's pushes show that it holds logs: so far nothing has to be pushed to it."""
+        known = self.channels[space].peer_seqs
+        for author, seq in last_seqs.items():
+            known[author] = max(seq, known.get(author, 0))
+
     def stored(
         self, space: bytes, request: int | None, last_seqs: Mapping[bytes, int], gaps: Sequence[Gap]
     ) -> list[Effect]:
         """Tell that a delivered batch is on disk; `last_seqs` are the peer's heads it showed."""
         channel = self.channels[space]
-        for author, seq in last_seqs.items():
-            channel.peer_seqs[author] = max(seq, channel.peer_seqs.get(author, 0))
+        self.shown(space, last_seqs)
         effects = self._say_held(channel)
         if self.me in last_seqs:
             effects.append(Reached(space, last_seqs[self.me]))

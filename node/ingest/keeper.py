@@ -22,6 +22,7 @@ from node.ingest.intake import Arrival
 from node.ingest.papers import believed, own_papers
 from node.ingest.road import Road
 from node.ingest.spaces import Space
+from node.ingest.telling import Part
 from node.net.ports import Stored
 from node.net.syncer import Syncer
 from node.store import log as store_log
@@ -61,7 +62,7 @@ class Keeper:
         self._refused_to: dict[bytes, set[bytes]] = {}
         self.files = Files(road)
         self.told: Callable[[bytes], None] = lambda _space: None
-        road.heard.append(self.heard)
+        road.telling.pass_on = self.pass_on
 
     @property
     def spaces(self) -> Mapping[bytes, Space]:
@@ -90,7 +91,7 @@ class Keeper:
             StoreError: if it could not be stored.
         """
         batch = prepared.batch
-        shown = {change.header.author: change.header.seq for change in batch.changes}
+        shown = batch.last_seqs()
         recent = self.spaces[space].recent
         if all(change.id in recent for change in batch.changes):  # most pushes: other neighbours were faster
             self.note_shown(space, peer, shown)
@@ -206,21 +207,26 @@ class Keeper:
         ended = _each_well_ended(part)
         return encode_batch(ended, erasers) if ended else None, len(part) or len(numbers)
 
-    async def heard(self, space: Space, accepted: Sequence[Accepted], origin: bytes | None) -> None:
-        """Pass on what was just stored: the changes where they are few, a hint where they are many."""
+    async def pass_on(self, space: Space, parts: Sequence[Part]) -> None:
+        """Pass on what one commit stored: the changes where they are few, a hint where they are many."""
         if self.syncer is None:
             return
         self.files.look(space, self.syncer)
+        for accepted, origin in together(parts):
+            await self._pass_on(self.syncer, space, accepted, origin)
+
+    async def _pass_on(
+        self, syncer: Syncer[Arrival], space: Space, accepted: Sequence[Accepted], origin: bytes | None
+    ) -> None:
         law = any(entry.change.header.klass == LAW for entry in accepted)
-        size = sum(len(entry.change.body or b"") for entry in accepted)
-        if len(accepted) > MAX_PUSHED or size > MAX_PUSHED_BYTES or any(e.change.body is None for e in accepted):
+        if not _may_push(accepted):
             if law:
-                await self.syncer.law_changed(space.id)
-            await self.syncer.look_again(space.id, but=origin)
+                await syncer.law_changed(space.id)
+            await syncer.look_again(space.id, but=origin)
             return
         last = {entry.change.header.author: entry.change.header.seq for entry in accepted}
         data = encode_batch([entry.change for entry in accepted])
-        await self.syncer.push(News(space.id, last, data, law), origin)
+        await syncer.push(News(space.id, last, data, law), origin)
 
     # -- what was learnt of peers -----------------------------------------------------------------------------------
 
@@ -308,6 +314,20 @@ class Keeper:
         news = self.words.take(self.spaces[space], peer, inviter, word)
         if self.refusals.pop(space, None) or news:  # a later knock was taken
             self.told(space)
+
+
+def together(parts: Sequence[Part]) -> list[Part]:
+    """Return what was stored in one commit as one part, if one push holds it."""
+    every = [entry for accepted, _ in parts for entry in accepted]
+    origins = {origin for _, origin in parts}
+    return [(every, origins.pop() if len(origins) == 1 else None)] if _may_push(every) else list(parts)
+
+
+def _may_push(accepted: Sequence[Accepted]) -> bool:
+    """Tell whether changes are few enough to be pushed, and all with their bodies."""
+    size = sum(len(entry.change.body or b"") for entry in accepted)
+    whole = all(entry.change.body is not None for entry in accepted)
+    return whole and len(accepted) <= MAX_PUSHED and size <= MAX_PUSHED_BYTES
 
 
 def _well_ended(changes: list[Change]) -> list[Change]:

@@ -7,7 +7,7 @@ receive(batch) ─────────────────┘
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from crdt.acceptance import judge
@@ -28,7 +28,8 @@ from node.ingest.loading import read_knocks, read_space
 from node.ingest.pauses import follow_pauses
 from node.ingest.signing import Signer
 from node.ingest.spaces import Elsewhere, Secrets, Space, read_wrapped
-from node.ingest.together import Given, Outcome, groups, joined, share
+from node.ingest.telling import Part, Telling
+from node.ingest.together import Given, Outcome, groups, joined, parts_of, share
 from node.ingest.whole import Whole
 from node.store import log as store_log
 from node.store.database import Database
@@ -42,9 +43,6 @@ PORTION = 2_000
 MAX_WANTED = 4_096
 
 
-Heard = Callable[[Space, Sequence[Accepted], bytes | None], Awaitable[None] | None]
-
-
 class Road:
     """Where `submit` and `receive` meet: the only writer of changes."""
 
@@ -56,7 +54,8 @@ class Road:
         self.device = device
         self.now_ms = now_ms
         self.spaces: dict[bytes, Space] = {}
-        self.heard: list[Heard] = []
+        self.telling = Telling()
+        self.heard = self.telling.heard
         self.elsewhere: list[Elsewhere] = []
         self.certificate: bytes | None = None
         self.lock = asyncio.Lock()
@@ -101,7 +100,7 @@ class Road:
             outcome = await self._take(space, Arrival(Batch([change], {}), settles=pending))
         if not outcome.accepted:
             raise StoreError("this change does not fit what is stored; run `commons verify`")
-        await self._tell(id_, [*renewed, *outcome.accepted], None)
+        await self._tell(id_, [([*renewed, *outcome.accepted], None)])
         return change
 
     async def _renew(self, id_: bytes, klass: int = TALK) -> list[Accepted]:
@@ -129,7 +128,7 @@ class Road:
         if len(outcome.accepted) != len(changes):
             raise StoreError("these changes do not fit what is stored; run `commons verify`")
         if changes or renewed:
-            await self._tell(id_, [*renewed, *outcome.accepted], None)
+            await self._tell(id_, [([*renewed, *outcome.accepted], None)])
         return changes
 
     def _present(self, id_: bytes) -> Space:
@@ -152,24 +151,25 @@ class Road:
             BadSignature, Malformed: if the peer is at fault.
             StoreError: if it could not be stored; nothing of it is then.
         """
-        given = Given(arrival if isinstance(arrival, Arrival) else Arrival(arrival))
+        given = Given(arrival if isinstance(arrival, Arrival) else Arrival(arrival), peer)
         self._given.setdefault(space.id, []).append(given)
-        return await self.work.whole(self._receive(space.id, given, peer))
+        return await self.work.whole(self._receive(space.id, given))
 
-    async def _receive(self, id_: bytes, given: Given, peer: bytes) -> Outcome:
+    async def _receive(self, id_: bytes, given: Given) -> Outcome:
+        taken: list[list[Given]] = []
         async with self.lock:
             if given.outcome is None:
-                await self._take_given(id_)
-        outcome = given.outcome
-        if not isinstance(outcome, Outcome):
-            raise outcome or StoreError("this was not stored")
-        if outcome.accepted:
-            await self._tell(id_, outcome.accepted, peer)
-        return outcome
+                taken = list(groups(self._given.pop(id_, [])))
+                await self._take_given(id_, taken)
+        for together in taken:
+            await self._tell(id_, parts_of(together))
+        if not isinstance(given.outcome, Outcome):
+            raise given.outcome or StoreError("this was not stored")
+        return given.outcome
 
-    async def _take_given(self, id_: bytes) -> None:
+    async def _take_given(self, id_: bytes, taken: Sequence[list[Given]]) -> None:
         """Store what peers sent while the last transaction was under way: small batches together, in one commit."""
-        for together in groups(self._given.pop(id_, [])):
+        for together in taken:
             try:
                 outcome = await self._take(self.spaces[id_], joined(together))
             except (BadSignature, Malformed) as error:
@@ -222,11 +222,8 @@ class Road:
 
         return Intake(space, self.device, self.vault, next_log)
 
-    async def _tell(self, id_: bytes, accepted: Sequence[Accepted], peer: bytes | None) -> None:
-        for listener in self.heard:
-            answer = listener(self.spaces[id_], accepted, peer)
-            if answer is not None:
-                await answer
+    async def _tell(self, id_: bytes, parts: Sequence[Part]) -> None:
+        await self.telling.tell(lambda: self.spaces[id_], parts)
 
     # -- one batch -------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,7 @@ class Given:
     """A batch that a peer sent, and what became of it."""
 
     arrival: Arrival
+    peer: bytes
     outcome: Outcome | CommonsError | None = None
 
     def is_small(self) -> bool:
@@ -115,3 +116,9 @@ def share(outcome: Outcome, together: Sequence[Given]) -> None:
         here = sum(change.id in accepted for change in changes)
         fresh.difference_update(entry.change.id for entry in mine)
         one.outcome = Outcome(mine, here - len(mine), gaps, branches, lacking=outcome.lacking)
+
+
+def parts_of(together: Sequence[Given]) -> list[tuple[Sequence[Accepted], bytes | None]]:
+    """Return what came in of each batch, and from whom; of those that brought nothing, nothing."""
+    outcomes = [(one.outcome, one.peer) for one in together]
+    return [(outcome.accepted, peer) for outcome, peer in outcomes if isinstance(outcome, Outcome) and outcome.accepted]

@@ -6,16 +6,17 @@ and when a feeding one ends, the others step in.
 Source: Leitão, Pereira and Rodrigues 2007, "Epidemic Broadcast Trees"; here every node keeps more than one feeder.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from crdt.effects import Effect
 from crdt.sync import Session
 
 FEEDERS = 3  # how many links of a space stay awake, if there are as many
 MAX_RECENT = 1024
+W = TypeVar("W")
 
 
 def feeding(sessions: Iterable[Session], space: bytes) -> int:
@@ -42,14 +43,22 @@ def wake(sessions: Iterable[Session], session: Session) -> list[Effect]:
 
 
 @dataclass(slots=True)
-class Pushes:
+class UnderWay(Generic[W]):
+    """A push that is being stored: how far the logs in it go, and who sent the same and waits for it."""
+
+    shown: Mapping[bytes, int]
+    waiting: list[W] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Pushes(Generic[W]):
     """Pushes of late, by their bytes: what comes again over another link is known before it is read.
 
     `taken` holds what is on disk, with the last sequence number of each log; `under_way` what is being stored.
     """
 
     taken: OrderedDict[bytes, Mapping[bytes, int]] = field(default_factory=OrderedDict)
-    under_way: dict[bytes, asyncio.Future[None]] = field(default_factory=dict)
+    under_way: dict[bytes, UnderWay[W]] = field(default_factory=dict)
 
     def note(self, name: bytes, last_seqs: Mapping[bytes, int]) -> None:
         """Remember what is on disk now."""

@@ -129,6 +129,8 @@ class Link:
             NetworkError: if the stream ended, was reset, or the peer fell silent.
             RemoteProtocolError: if the peer announced a frame of more than `MAX_FRAME_BYTES`.
         """
+        if self._inbox:
+            await asyncio.sleep(0)  # what is queued already comes without a pause: leave the others their turn
         while True:
             error = self._error  # read before the inbox: what came before the end is still handed out
             if self._inbox:

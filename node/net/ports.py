@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from crdt import effects as e
+from crdt.batch import Batch
 from crdt.history import Gap
 
 
@@ -53,6 +54,10 @@ class Stored:
 
 class Prepared(Protocol):
     """A batch made ready to be stored."""
+
+    @property
+    def batch(self) -> Batch:
+        """What is in it."""
 
     @property
     def writing(self) -> asyncio.Event:

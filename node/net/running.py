@@ -1,7 +1,6 @@
 """A session that runs over a link."""
 
 import asyncio
-from collections import deque
 from dataclasses import dataclass, field
 
 from crdt.sync import Session
@@ -29,8 +28,9 @@ class Running:
     level: set[bytes] = field(default_factory=set)
     out: Outgoing = field(init=False)
     storing: asyncio.Task[None] | None = None
-    pushing: deque[asyncio.Task[None]] = field(default_factory=deque)
+    pushing: int = 0
     fault: CommonsError | None = None
+    _fewer: asyncio.Future[None] | None = None
 
     def __post_init__(self) -> None:
         self.out = Outgoing(self.link)
@@ -47,6 +47,12 @@ class Running:
 
     async def pushes_stored(self, most: int = 0) -> None:
         """Wait until at most so many of the peer's pushes are still being stored."""
-        while len(self.pushing) > most:
-            await asyncio.wait({self.pushing[0]})
-            self.pushing.popleft()
+        while self.pushing > most:
+            self._fewer = asyncio.get_running_loop().create_future()
+            await self._fewer
+
+    def push_stored(self) -> None:
+        """Note that one push less is being stored."""
+        self.pushing -= 1
+        if self._fewer is not None and not self._fewer.done():
+            self._fewer.set_result(None)

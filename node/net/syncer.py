@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Generic
 
@@ -13,12 +13,12 @@ from crdt.batch import MAX_BATCH_CHANGES
 from crdt.exchange import Claims
 from crdt.messages import NONCE_BYTES, is_push
 from crdt.sync import Ends, News, Session
-from identity.errors import BadSignature, Malformed, NetworkError, ProtocolError, StoreError
+from identity.errors import BadSignature, CommonsError, Malformed, NetworkError, ProtocolError, StoreError
 from identity.keys import short
 from node.net import feeders
 from node.net.comparing import Comparing
 from node.net.doors import at_the_door
-from node.net.feeders import Pushes
+from node.net.feeders import Pushes, UnderWay
 from node.net.ports import Keeper, Link, P
 from node.net.running import Running
 
@@ -37,7 +37,7 @@ class Syncer(Generic[P]):
         self.claims = Claims()
         self.running: dict[bytes, Running] = {}
         self.strangers: set[bytes] = set()
-        self._pushes = Pushes()
+        self._pushes: Pushes[tuple[Running, e.Deliver]] = Pushes()
         self._barren: dict[bytes, int] = {}  # how many peers sent what they have since anything of it was new
         self.comparing = Comparing(self.running, self._send_soon)
         self.trusted: Callable[[bytes], Sequence[str]] = lambda _peer: ()
@@ -64,7 +64,6 @@ class Syncer(Generic[P]):
             await self._carry_out(running, running.session.start())
             while True:
                 frame = await link.receive()
-                await asyncio.sleep(0)  # what is queued already comes without a pause: leave the others their turn
                 running.session.tick(self.clock())
                 await running.pushes_stored(MAX_PUSHES if is_push(frame) else 0)
                 await self._carry_out(running, running.session.receive(frame))
@@ -173,6 +172,8 @@ class Syncer(Generic[P]):
             if isinstance(effect, e.Send):
                 with contextlib.suppress(NetworkError):  # its own loop ends it; the others get theirs
                     running.behind = not running.out.offer(effect.frame) or running.behind
+            elif isinstance(effect, e.Note):
+                self._note(running, effect)
             else:
                 self._start(running, self._carry_out(running, [effect]))
 
@@ -200,6 +201,8 @@ class Syncer(Generic[P]):
             match effect:
                 case e.Send(frame):
                     self._send(running, frame)
+                case e.Reached() | e.Learn() | e.InSync() | e.Waiting() | e.TurnedAway():
+                    self._note(running, effect)
                 case e.Load():
                     self._start(running, self._load(running, effect))
                 case e.Deliver(space, data, int()):
@@ -211,7 +214,7 @@ class Syncer(Generic[P]):
                     writing.cancel()
                 case e.Deliver():
                     await self._all_stored(running)
-                    running.pushing.append(self._start(running, self._take_push(running, effect)))
+                    self._take_push(running, effect)
                 case _:
                     await self._all_stored(running)
                     queue[:0] = await self._do(running, effect)
@@ -227,32 +230,64 @@ class Syncer(Generic[P]):
             await task
 
     async def _store_wanted(self, running: Running, effect: e.Deliver, prepared: P) -> None:
-        for answer in await self._store(running, effect, prepared):
+        self._answer(running, await self._store(running, effect, prepared))
+
+    def _answer(self, running: Running, answers: Sequence[e.Effect]) -> None:
+        """Carry out what a session answers once something is stored: nothing of it takes a wait."""
+        for answer in answers:
             if isinstance(answer, e.Send):
                 self._send(running, answer.frame)
             else:
                 self._note(running, answer)
 
-    async def _take_push(self, running: Running, push: e.Deliver) -> None:
-        await self._carry_out(running, await self._store_push(running, push))
-
-    async def _store_push(self, running: Running, push: e.Deliver) -> list[e.Effect]:
-        """Store a push, unless the same came over another link; of links that bring nothing new, enough is enough."""
+    def _take_push(self, running: Running, push: e.Deliver) -> None:
+        """Store a push, unless the same came over another link: then answer it, as soon as that is on disk."""
         name = blake2b(push.data, key=push.space, digest_size=16).digest()
-        pushes, session = self._pushes, running.session
-        if name in pushes.under_way:
-            await asyncio.wait({pushes.under_way[name]})
-        if (shown := pushes.taken.get(name)) is not None:
-            self.keeper.note_shown(push.space, session.peer, shown)
-            effects = session.stored(push.space, None, shown, ())
-            return effects + feeders.let_rest(self._sessions(), session, push.space)
-        done = pushes.under_way[name] = asyncio.get_running_loop().create_future()
+        shown = self._pushes.taken.get(name)
+        under_way = self._pushes.under_way.get(name)
+        if shown is not None:
+            self._answer(running, self._known_before(running.session, push.space, shown))
+        elif under_way is None:
+            running.pushing += 1
+            self._start(running, self._store_push(running, push, name))
+        elif all(other is not running for other, _ in under_way.waiting):
+            running.pushing += 1
+            running.session.shown(push.space, under_way.shown)  # it needs not be pushed back
+            under_way.waiting.append((running, push))
+
+    def _known_before(self, session: Session, space: bytes, shown: Mapping[bytes, int]) -> list[e.Effect]:
+        """Answer a push that brought nothing new; of links that bring nothing new, enough is enough."""
+        self.keeper.note_shown(space, session.peer, shown)
+        return session.stored(space, None, shown, ()) + feeders.let_rest(self._sessions(), session, space)
+
+    async def _store_push(self, running: Running, push: e.Deliver, name: bytes) -> None:
         try:
-            return await self._store(running, push, self.keeper.prepare(push.space, push.data), name)
+            if name in self._pushes.taken or name in self._pushes.under_way:
+                self._take_push(running, push)  # it came over another link in this moment
+            else:
+                await self._store_first(running, push, name)
         finally:
-            done.set_result(None)
-            if pushes.under_way.get(name) is done:
-                del pushes.under_way[name]
+            running.push_stored()
+
+    async def _store_first(self, running: Running, push: e.Deliver, name: bytes) -> None:
+        prepared = self.keeper.prepare(push.space, push.data)
+        under_way = self._pushes.under_way[name] = UnderWay(prepared.batch.last_seqs())
+        running.session.shown(push.space, under_way.shown)
+        try:
+            self._answer(running, await self._store(running, push, prepared, name))
+        finally:
+            del self._pushes.under_way[name]
+            for other, again in under_way.waiting:  # soon: links that end together with this one have ended then
+                asyncio.get_running_loop().call_soon(self._take_again, other, again)
+
+    def _take_again(self, running: Running, push: e.Deliver) -> None:
+        """Take a push that waited for the same one over another link; what goes wrong ends its own link."""
+        running.push_stored()
+        if self.running.get(running.link.peer) is running:
+            try:
+                self._take_push(running, push)
+            except CommonsError as error:
+                self._start(running, _fail(error))
 
     async def _store(self, running: Running, effect: e.Deliver, prepared: P, name: bytes = b"") -> list[e.Effect]:
         session = running.session
@@ -279,8 +314,6 @@ class Syncer(Generic[P]):
                 return await self._prove(running, effect)
             case e.DeliverBlob() | e.LoadBlob():
                 return await self._pass_file(running, effect)
-            case _:
-                self._note(running, effect)
         return []
 
     async def _agree(self, session: Session, effect: e.Finish | e.Rest) -> list[e.Effect]:
@@ -348,3 +381,7 @@ class Syncer(Generic[P]):
         if not rest:
             del running.cursors[load.request]
         await self._carry_out(running, running.session.loaded(load.request, data, done=not rest))
+
+
+async def _fail(error: CommonsError) -> None:
+    raise error

@@ -43,6 +43,18 @@ def test_a_resting_link_carries_no_posts_in_either_direction() -> None:
     assert (one.told(m.PUSH), two.told(m.PUSH)) == ([], [])
 
 
+def test_what_a_peer_has_shown_is_not_pushed_back_to_it() -> None:
+    one, _two = opened()
+    kim = Author("Kim", SPACE)
+    first, second = write(one, kim), write(one, kim)
+    one.session.shown(SPACE, first.last_seqs)
+
+    one.carry_out(one.session.new_changes(first))
+    one.carry_out(one.session.new_changes(second))
+
+    assert one.told(m.PUSH) == [[0, second.data]]
+
+
 def test_a_resting_link_still_carries_law() -> None:
     one, two = resting()
     change = Author("Kim", SPACE).write()

@@ -13,7 +13,9 @@ from identity.errors import BadSignature, CommonsError
 from node.domain.area import wire_fields
 from node.domain.posts import WritePost
 from node.ingest.intake import Arrival
+from node.ingest.keeper import MAX_PUSHED, together
 from node.ingest.spaces import Space
+from node.ingest.telling import Part
 from node.ingest.together import MOST, SMALL, Given, Outcome, groups
 from node.runtime import Node
 
@@ -60,6 +62,28 @@ async def test_batches_that_wait_are_heard_of_one_by_one_and_each_change_once(st
     assert [(len(o.accepted), o.known) for o in outcomes if isinstance(o, Outcome)] == [(1, 0), (1, 1), (0, 1), (1, 0)]
     assert heard == [(1, bytes(32)), (1, b"\1" * 32), (1, b"\3" * 32)]
     assert garden.history.logs[kim.device.public].head == three.id
+
+
+async def test_what_one_commit_stored_is_passed_on_in_one_push(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    kim, lou = await Member.join(amina, garden, "Kim"), await Member.join(amina, garden, "Lou", 2)
+    told: list[list[tuple[int, bytes | None]]] = []
+    pushed: list[tuple[int, bytes | None]] = []
+
+    async def pass_on(_space: Space, parts: Sequence[Part]) -> None:
+        told.append([(len(accepted), peer) for accepted, peer in parts])
+        pushed.extend((len(accepted), peer) for accepted, peer in together(parts))
+
+    amina.road.telling.pass_on = pass_on
+
+    await receive_at_once(amina, garden, [posts(garden, kim, 2), posts(garden, lou, 1)])
+    await receive_at_once(amina, garden, [posts(garden, kim, 1)])
+    await receive_at_once(amina, garden, [posts(garden, kim, MAX_PUSHED), posts(garden, lou, 1)])
+
+    one, two = bytes(32), b"\1" * 32
+    assert told == [[(2, one), (1, two)], [(1, one)], [(MAX_PUSHED, one), (1, two)]]
+    assert pushed == [(3, None), (1, one), (MAX_PUSHED, one), (1, two)]
 
 
 async def test_a_bad_signature_falls_on_who_sent_it_alone(start: Neighbourhood) -> None:
@@ -110,9 +134,10 @@ async def test_what_a_batch_lacks_is_told_to_its_sender_alone(start: Neighbourho
 async def test_only_small_batches_go_together(start: Neighbourhood, sizes: list[int], expected: list[int]) -> None:
     amina = await start("Amina")
     garden = await amina.found("Garden")
-    [post] = posts(garden, await Member.join(amina, garden, "Kim"), 1)
+    kim = await Member.join(amina, garden, "Kim")
+    [post] = posts(garden, kim, 1)
 
-    cut = list(groups([Given(Arrival(Batch([post] * size, {}))) for size in sizes]))
+    cut = list(groups([Given(Arrival(Batch([post] * size, {})), kim.device.public) for size in sizes]))
 
     assert [len(together) for together in cut] == expected
 
