@@ -52,7 +52,7 @@ class Files:
     def look(self, space: Space, syncer: "Syncer[Any]") -> None:
         """Fetch what the posts of a space show and this node lacks, soon."""
         self._syncer = syncer
-        if not syncer.running:
+        if not syncer.running or not space.may_lack_files:
             return
         self._to_look[space.id] = space
         if not self._looking:
@@ -77,7 +77,9 @@ class Files:
                 await self._look(space)
 
     async def _look(self, space: Space) -> None:
+        space.may_lack_files = False  # what comes meanwhile says otherwise
         missing = await self.road.database.read(lambda db: blobs.missing_blobs(db, space.index.no))
+        space.may_lack_files = space.may_lack_files or bool(missing)
         running = self._syncer.running if self._syncer is not None else {}
         self._fetching = {hash_: fetch for hash_, fetch in self._fetching.items() if fetch.peer in running}
         loop = asyncio.get_running_loop()

@@ -333,6 +333,7 @@ class Road:
             work.plan.read = [entry.number for entry in stored]
             await fold(self.database, work)
             await self.database.transaction(work.plan.write)
+        space.may_lack_files = True
 
     def _applied(self, work: Intake, kept: Sequence[Accepted]) -> None:
         space = work.space
@@ -341,6 +342,8 @@ class Road:
             if author in space.history.logs:
                 space.history.logs[author].standing = log.standing
         space.saved_pasts = len(space.history.pasts.sets)
+        if work.plan.replaced or any(row.media for row in work.plan.fresh):
+            space.may_lack_files = True
         space.remember(kept)
         logger.debug("stored changes space=%s count=%d", short(space.id), len(kept))
 

@@ -216,6 +216,7 @@ class Space:
     believed: dict[bytes, bytes] = field(default_factory=dict)
     paused: dict[bytes, Paused] = field(default_factory=dict)
     sealing_checked: View | None = None  # the law in which who reads what is written here was last looked at
+    may_lack_files: bool = True
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)

@@ -82,3 +82,16 @@ async def test_a_file_nobody_asked_for_is_refused(start: Neighbourhood) -> None:
 
     with pytest.raises(Malformed):
         await amina.keeper.files.take(garden, piece, bytes(32))
+
+
+async def test_files_are_looked_for_after_a_post_that_shows_one_and_after_no_other(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    garden.may_lack_files = False
+
+    await amina.road.submit(garden, WritePost("Just words", None, None, []))
+    after_words = garden.may_lack_files
+    await amina.road.submit(garden, WritePost("Look", None, None, [[bytes(32), "image/png", "", 5]]))
+
+    assert not after_words
+    assert garden.may_lack_files
