@@ -37,7 +37,7 @@ def test_the_languages_of_the_first_communities_are_there() -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_every_catalogue_is_whole(language: str) -> None:
-    missing = [message.id for message in messages(language) if not all(forms(message))]
+    missing = [message.id for message in messages(language) if message.fuzzy or not all(forms(message))]
 
     assert missing == []
 
