@@ -220,6 +220,7 @@ class Space:
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)
+        self.law.latest = lambda: {log.parent.past for log in self.history.logs.values()}
 
     @property
     def id(self) -> bytes:

@@ -166,6 +166,8 @@ async def test_what_nobody_showed_counts_as_nowhere_until_both_hold_the_same(sta
     await until(lambda: same(garden.id, amina, bola))
     post = (await amina.road.submit(amina.road.spaces[garden.id], WritePost("Hello", None, None, []))).id
     await until(lambda: same(garden.id, amina, bola))
+    await amina.stop_network()
+    await until(lambda: not bola.syncer.running)
     for known in (bola.keeper.same_until, bola.keeper.shown):
         known.clear()  # as after a start
 

@@ -5,7 +5,7 @@ effect and, if not, why, in words for the public log. What it keeps only grows; 
 `View` of a past, so two nodes with the same set of changes agree on everything.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,18 @@ from node.domain.law.charter import Charter
 from node.domain.law.decisions import CastBallot
 from node.domain.law.keys import Handing, is_rotation
 from node.domain.law.membership import LAW_VERSION, FoundSpace
-from node.domain.law.records import Act, Ending, Grant, Join, LawChange, Opening, Proposal, RoleGrant, Seal, Takeover
+from node.domain.law.records import (
+    Act,
+    Ending,
+    Grant,
+    Join,
+    LawChange,
+    Opening,
+    Proposal,
+    RoleGrant,
+    Seal,
+    Takeover,
+)
 from node.domain.law.sealed import FOREVER_MS, Sealed, sealed_at
 from node.domain.law.view import FOUNDER_ROLES, View
 
@@ -58,13 +69,14 @@ class Law:
     branches: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     offered: dict[bytes, list[Act]] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
+    latest: Callable[[], Iterable[int]] = tuple  # the pasts that the logs end with, as far as they stand
     _persons: dict[bytes, list[Grant]] = field(default_factory=dict)
     _acts: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     _moved: bool = False
     _seen: int = 0
     _mask: int = 0
     _founded: Sealed | None = None
-    _present: tuple[tuple[tuple[bytes, int], ...], View] | None = None
+    _present: tuple[tuple[tuple[tuple[bytes, int], ...], frozenset[int]], View] | None = None
     _states: dict[int, Sealed] = field(default_factory=dict)
 
     # -- views -------------------------------------------------------------------------------------------------------
@@ -81,17 +93,20 @@ class Law:
     def present(self) -> View:
         """Return the law as far as this node has heard; the same view until law changes, for it remembers much."""
         forked = tuple(self.forked.items())
-        if self._present is None or self._present[0] != forked:
-            bits = self._standing_bits() if forked else self._seen
-            self._present = forked, View(self, bits, self.sealed(bits), now=True)
+        shown = frozenset(self.latest()) if forked else frozenset()
+        if self._present is None or self._present[0] != (forked, shown):
+            bits = self._standing_bits(shown) if forked else self._seen
+            self._present = (forked, shown), View(self, bits, self.sealed(bits), now=True)
         return self._present[1]
 
-    def _standing_bits(self) -> int:
-        """Return what stands though logs are forked: law before the forks, and what that has in its past.
+    def _standing_bits(self, shown: Iterable[int]) -> int:
+        """Return what stands though logs are forked: law before the forks, and what anything that stands builds on.
 
-        Of what lies beyond a fork, one node holds more than another.
+        Of what else lies beyond a fork, one node holds more than another.
         """
         bits = 0
+        for past in shown:
+            bits |= self.pasts.bits(past)
         for author, acts in self._acts.items():
             fork = self.forked.get(author)
             last = next((number for number, seq, _ in reversed(acts) if fork is None or seq < fork), None)

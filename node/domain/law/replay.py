@@ -29,6 +29,7 @@ class Replay:
         self.space = space
         self.history = History()
         self.law = Law(self.history.pasts, space)
+        self.law.latest = self._latest
         self.numbers: dict[bytes, int] = {}
         self._held: dict[bytes, _Held] = {}
         self._places: dict[tuple[bytes, int], bytes] = {}
@@ -68,6 +69,10 @@ class Replay:
         parents = [self._held[name].parent for name in names] or [ROOTLESS]
         past = self.history.pasts.join([parent.past for parent in parents]) if names else EMPTY_PAST
         return Parent(len(self._held) + 1, max(parent.depth for parent in parents) + 1, past)
+
+    def _latest(self) -> set[int]:
+        forked = self.law.forked
+        return {held.parent.past for held in self._held.values() if held.seq < forked.get(held.author, held.seq + 1)}
 
     def _judge(self, change: Change, command: Any, parent: Parent) -> None:
         if command is None:
