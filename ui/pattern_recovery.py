@@ -11,7 +11,7 @@ from ui.views import FormView, NavItem
 
 Context = Callable[[int], dict[str, Any]]
 SURE = "Say that you are sure: nobody can take it back for you."
-DIGITS = "407193"
+DIGITS = "407193528816"
 
 
 def own_devices(now: int) -> tuple[DeviceLine, ...]:

@@ -17,7 +17,7 @@ from node.domain.area import Fact, register, well_formed
 CHECK_BYTES = 32
 MAX_DEVICES = 16
 MAX_SEALED_BYTES = 512
-_CODE_DIGITS = 6
+_CODE_DIGITS = 12  # fewer could be matched by who makes askings until one fits a code that was read out
 
 
 @dataclass(frozen=True, slots=True)
