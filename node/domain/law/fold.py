@@ -248,10 +248,20 @@ class Law:
         return rule(self, change, view)
 
     def would_refuse(self, device: bytes, now_ms: int, command: Any) -> str | None:
-        """Return why a command of a device would be refused if it were signed now; None if it would have effect."""
+        """Return why a command of a device would be refused if it were signed now; None if it would have effect.
+
+        It is judged in its past, which may hold what lies on the forked part of a log and no longer counts at present.
+        """
         latest = max((time for _, _, time in self._acts.get(device, ())), default=0)
         seq = 2**31 if device in self._acts else 1
-        return self._why_not(LawChange(b"", 0, device, seq, max(now_ms, latest), EMPTY_PAST, command), self.present())
+        change = LawChange(b"", 0, device, seq, max(now_ms, latest), EMPTY_PAST, command)
+        why = self._why_not(change, self.present())
+        if why is None and self.forked:
+            bits = 0
+            for past in set(self.latest()):
+                bits |= self.pasts.bits(past)
+            why = self._why_not(change, View(self, bits, self.sealed(bits)))
+        return why
 
     def _why_not(self, change: LawChange, view: View) -> str | None:
         try:
