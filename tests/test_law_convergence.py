@@ -27,7 +27,7 @@ def test_a_town_comes_to_one_law_after_every_storm(seed: int) -> None:
     check(seed, Plan(houses=7, deeds=45))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(5))
 def test_whoever_copies_their_keys_or_lies_the_rest_come_to_one_law(seed: int) -> None:
     check(100 + seed, Plan(houses=6, deeds=45, hostile=True))
 
