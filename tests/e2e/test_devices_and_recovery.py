@@ -133,7 +133,7 @@ def test_who_waits_sees_each_share_arrive_by_itself(
     laptop.let_in(page)
     page.goto(f"{laptop.here}/come-back")
     page.get_by_role("button", name="That is me Amina").click()
-    expect(page.get_by_role("img", name="Your six digits")).to_be_visible()
+    expect(page.get_by_role("img", name="Your twelve digits")).to_be_visible()
     before = faults(page)
 
     async def give(one: Member) -> None:

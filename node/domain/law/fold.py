@@ -255,12 +255,10 @@ class Law:
         latest = max((time for _, _, time in self._acts.get(device, ())), default=0)
         seq = 2**31 if device in self._acts else 1
         change = LawChange(b"", 0, device, seq, max(now_ms, latest), EMPTY_PAST, command)
-        why = self._why_not(change, self.present())
+        present = self.present()
+        why = self._why_not(change, present)
         if why is None and self.forked:
-            bits = 0
-            for past in set(self.latest()):
-                bits |= self.pasts.bits(past)
-            why = self._why_not(change, View(self, bits, self.sealed(bits)))
+            why = self._why_not(change, View(self, present.bits, present.sealed))
         return why
 
     def _why_not(self, change: LawChange, view: View) -> str | None:
