@@ -16,7 +16,7 @@ from node.domain.law.deciding import present_opening
 from node.domain.law.decisions import CloseVote, SupportSeal
 
 Say = Callable[[str], None]
-PATIENCE_S = 90.0  # a laptop looks again at what is due every minute, also where nothing told it
+PATIENCE_S = 60.0
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000
 

@@ -139,9 +139,10 @@ async def cheat(coop: Cooperative, say: Say) -> dict[str, Any]:
     await coop.vote(proposal, {name: "yes" for name in coop.people if name != "Dora"})
     await coop.calendar.turn(days=2)
     await stick.close(proposal)
+    here = await coop.until_result(amina, proposal)  # sealed in turn; an hour later both would, at once
     await coop.calendar.turn(hours=1)
     await stick.support(proposal)
-    here, there = await coop.until_result(amina, proposal), await coop.until_result(dora, proposal)
+    there = await coop.until_result(dora, proposal)
     say(f"All say no. While Dora travels, the others think again; at home it is sealed: {here}.")
     say(f"But Eli sits on the train beside Dora, with his keys on a stick, and signs there as well: {there}.")
     await amina.post("We grow faster!")

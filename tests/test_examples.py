@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def run(example: str, *options: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(ROOT / "examples" / example), *options]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=115)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=100)
 
 
 def told(example: str, *options: str) -> dict[str, Any]:
