@@ -248,10 +248,12 @@ def _about_end(road: Road, space: Space, proposal: Proposal, view: View) -> Iter
     mine = {id_ for _, id_ in space.law.supports.get(road.me, ())}
     seals = [space.law.seals[id_] for id_ in proposal.seals]
     here = [seal for seal in seals if seal.epoch == view.sealed.epoch]
+    here.sort(key=lambda seal: (-len(seal.supporters), seal.change.id))
     if any(seal.change.id in mine for seal in here):
-        return
-    for seal in sorted(here, key=lambda seal: (-len(seal.supporters), seal.change.id)):
-        yield SupportSeal(seal.change.id)
+        here = here[:1]  # seals that crossed meet in one
+    for seal in here:
+        if seal.change.id not in mine:
+            yield SupportSeal(seal.change.id)
     if len(closings) >= view.sealed.k and not here and _my_turn(road, opening, closings, view):
         yield _seal(space, proposal, opening, sorted(closings.values()))
 

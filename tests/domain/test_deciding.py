@@ -161,6 +161,24 @@ def test_a_second_support_in_one_log_does_not_count_and_the_first_seal_stays() -
     assert final.seal == first
 
 
+def test_seals_of_the_same_result_that_crossed_meet_in_one() -> None:
+    council = Council()
+    proposal, opening = council.propose()
+    council.vote(opening, A="yes", B="yes", C="no")
+    council.sync()
+    closings = council.close(opening, "A", "B")
+    ours, theirs = council.seal("A", opening, closings), council.seal("B", opening, closings)
+    alone = council.final(proposal, converged(council))
+
+    again = council.support("B", ours)
+
+    final = council.final(proposal, converged(council))
+    assert alone is None
+    assert refusal(council, again) == ""
+    assert final is not None
+    assert (final.seal, final.outcome is not None, ours != theirs) == (ours, True, True)
+
+
 def two_seals(council: Council) -> tuple[bytes, bytes, bytes]:
     """Let B fork its log to support two seals with different outcomes; returns the proposal and both."""
     proposal, opening = council.propose()

@@ -262,9 +262,15 @@ def _support(law: "Law", seal: Seal, me: Act) -> None:
 
 
 def one_root_each(seal: Seal, earlier: Seal) -> None:
-    """An auditor supports one result of a vote in an epoch (S1)."""
+    """An auditor supports one result of a vote in an epoch (S1); seals that crossed may bear the same one."""
     same = earlier.proposal == seal.proposal and earlier.epoch == seal.epoch
-    require(not same, "this auditor supports another result of this vote")
+    require(not same or says_alike(seal, earlier), "this auditor supports another result of this vote")
+
+
+def says_alike(seal: Seal, other: Seal) -> bool:
+    """Tell whether two seals of one opening count the same ballots to the same effect."""
+    one, two = seal.change.command, other.change.command
+    return (one.opening, one.root, one.heads, one.adopts) == (two.opening, two.root, two.heads, two.adopts)
 
 
 def barred_after_hand_over(seal: Seal, earlier: Seal) -> None:
