@@ -7,8 +7,6 @@ network of its own; they run in one process and meet over loopback.
 import argparse
 import asyncio
 import json
-import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,14 +14,10 @@ from typing import Any
 
 from laptops import Laptop, agree, somewhere, until
 
+from ui.bench.measures import peak_mb  # laptops put the project on the path
+
 NAMES = ("Amina", "Bo", "Cem", "Dora", "Eli", "Fatou", "Gita", "Hugo", "Ines", "Jun", "Kofi", "Lena")
 Say = Callable[[str], None]
-
-
-def memory_mb() -> float:
-    """Return the most memory this process ever held, in MB."""
-    unit = 1024**2 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 async def gather(laptops: list[Laptop], say: Say) -> float:
@@ -97,11 +91,11 @@ async def hold(laptops: list[Laptop], posts: int, say: Say) -> dict[str, Any]:
     digests = {laptop.name: laptop.digest for laptop in laptops}
     complete = all(len(feed) == 2 * posts * len(laptops) for feed in texts)
     seconds = time.monotonic() - began
-    say(f"{len(texts[0])} posts, {len(laptops)} laptops, {seconds:.1f} s, {memory_mb():.0f} MB in all.")
+    say(f"{len(texts[0])} posts, {len(laptops)} laptops, {seconds:.1f} s, {peak_mb():.0f} MB in all.")
     return {
         "converged": complete and len(set(digests.values())) == len(rows) == 1, "people": len(laptops),
         "posts": len(texts[0]), "digests": digests, "joined_ms": joined_ms, "talked_ms": talked_ms,
-        "returned_ms": returned_ms, "seconds": seconds, "memory_mb": memory_mb(),
+        "returned_ms": returned_ms, "seconds": seconds, "memory_mb": peak_mb(),
     }  # fmt: skip
 
 

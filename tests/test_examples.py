@@ -45,7 +45,7 @@ def test_a_small_workshop_converges() -> None:
     assert len(outcome["digests"]) == 5
     assert len(set(outcome["digests"].values())) == 1
     assert outcome["seconds"] < 60
-    assert 0 < outcome["memory_mb"] < 1000
+    assert 0 < outcome["memory_mb"] < 250
 
 
 def test_a_small_cooperative_is_founded_decides_and_outlives_a_cheat() -> None:
