@@ -41,7 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the long tests out (pytest counts them as deselected) unless they were asked for."""
+    """Begin with those in browsers, the longest; leave the long tests out unless they were asked for."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
     if config.getoption("--long"):
         return
     left_out = [item for item in items if item.get_closest_marker("long")]

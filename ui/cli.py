@@ -13,7 +13,7 @@ from ui.cli_law import EXAMPLES, SPACE, add_founding, add_law
 from ui.cli_people import add_people
 
 IMPORT_GARBAGE = 100_000  # importing makes much and drops little: looking for garbage meanwhile is a tenth of its time
-SPREAD = ["-n", "2", "--dist", "loadfile"]  # two processes, each file in one of them
+SPREAD = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # two processes, each file in one of them
 EPILOG = """\
 first steps:
   commons                       start the node and open it in the browser

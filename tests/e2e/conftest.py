@@ -13,11 +13,11 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from aiohttp import web
-from community import Loop
+from community import HEIGHT, Loop
 from loopback import PATIENCE_S
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -42,6 +42,13 @@ FLAGS = [  # the browser talks to the pages under test and to nobody else
 ]
 expect.set_options(timeout=1000 * PATIENCE_S / 2)  # a machine may be slow; what is there is seen at once
 NOW_MS = 1_795_161_600_000
+ALL: dict[str, Any] = {}
+COLOURS = {"runOnly": ["color-contrast", "link-in-text-block"]}  # the rules that a scheme can break
+Sight = tuple[int, Literal["light", "dark"], dict[str, Any]]
+SIGHTS: dict[str, tuple[Sight, ...]] = {
+    "ltr": ((1280, "light", ALL), (1280, "dark", COLOURS), (390, "dark", ALL), (390, "light", COLOURS)),
+    "rtl": ((390, "light", ALL), (1280, "dark", ALL)),
+}
 AXE = (HERE / "vendor" / "axe-core" / "axe.min.js").read_text(encoding="utf-8")
 
 
@@ -195,16 +202,37 @@ def opened(browser: Browser, site: Site) -> Iterator[Page]:
 @pytest.fixture(scope="session")
 def faults() -> Callable[[Page], list[str]]:
     """What is wrong with the page that is shown: axe-core's findings, and whether it is wider than its window."""
-    return lambda page: violations(page) + ([f"{wide} pixels too wide"] if (wide := overflow(page)) else [])
+
+    def look(page: Page) -> list[str]:
+        page.evaluate(AXE)
+        return trouble(page, ALL)
+
+    return look
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe-core finds on a page: the rule and the first element of each finding."""
-    page.evaluate(AXE)
-    found = page.evaluate("axe.run(document, {preload: false, resultTypes: ['violations']}).then(r => r.violations)")
-    return [f"{one['id']} ({len(one['nodes'])}): {one['nodes'][0]['html'][:160]}" for one in found]
+@pytest.fixture(scope="session")
+def everywhere() -> Callable[[Page], list[str]]:
+    """What is wrong with a page in every width and scheme; it stays as the last one shows it."""
+
+    def look(page: Page) -> list[str]:
+        page.evaluate(AXE)
+        found = []
+        for width, scheme, rules in SIGHTS[page.evaluate("document.documentElement.dir || 'ltr'")]:
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")  # no colours on their way to others
+            page.set_viewport_size({"width": width, "height": HEIGHT})
+            found += [f"{width} {scheme}: {fault}" for fault in trouble(page, rules)]
+        return found
+
+    return look
 
 
-def overflow(page: Page) -> int:
-    """Return by how many pixels a page is wider than its window."""
-    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+def trouble(page: Page, rules: dict[str, Any]) -> list[str]:
+    """Return what axe-core, which the page has loaded, finds, and by how much the page is wider than its window."""
+    options = {"preload": False, "resultTypes": ["violations"], **rules}
+    found, wide = page.evaluate(
+        "options => axe.run(document, options).then(result => [result.violations,"
+        " document.documentElement.scrollWidth - document.documentElement.clientWidth])",
+        options,
+    )
+    listed = [f"{one['id']} ({len(one['nodes'])}): {one['nodes'][0]['html'][:160]}" for one in found]
+    return listed + ([f"{wide} pixels too wide"] if wide else [])

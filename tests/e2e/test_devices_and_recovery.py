@@ -1,12 +1,12 @@
 """Devices, people one trusts and coming back, in a real browser: accessible, following along, and without scripts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from community import Laptop, Loop
+from community import Faults, Laptop, Loop
 from more_devices import enter
 from other_members import Member
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
 from identity.keys import to_did
 from identity.sealed import seal_to
@@ -16,8 +16,6 @@ from node.ingest.spaces import Space
 from ui.operations import perform
 
 pytestmark = pytest.mark.browser
-
-LOOKS = [(1280, "light", "en"), (1280, "dark", "en"), (390, "light", "en"), (390, "dark", "ar")]
 
 
 def part(member: bytes, device: bytes, number: int) -> list[object]:
@@ -86,35 +84,27 @@ def fresh(loop: Loop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lapt
     laptop.close()
 
 
-@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
+@pytest.mark.parametrize("language", ["en", "ar"])
 def test_every_page_of_devices_and_trust_is_accessible_and_fits(
-    browser: Browser,
-    garden: tuple[Laptop, dict[str, str]],
-    fresh: Laptop,
-    look: tuple[int, str, str],
-    faults: Callable[[Page], list[str]],
+    browser: Browser, garden: tuple[Laptop, dict[str, str]], fresh: Laptop, language: str, everywhere: Faults
 ) -> None:
     laptop, pages = garden
-    width, scheme, language = look
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, locale=language)  # type: ignore[arg-type]
-    page = context.new_page()
     found: dict[str, list[str]] = {}
 
-    laptop.let_in(page)
-    for name, address in pages.items():
-        page.goto(laptop.site.url + address)
-        page.evaluate("for (const fold of document.querySelectorAll('main details')) fold.open = true")
-        found[name] = faults(page)
-    fresh.let_in(page)
-    page.goto(fresh.site.url + "/lost")
-    found["lost"] = faults(page)
+    with laptop.opened(browser, (1280, "light", language)) as page:
+        for name, address in pages.items():
+            page.goto(laptop.site.url + address)
+            page.evaluate("for (const fold of document.querySelectorAll('main details')) fold.open = true")
+            found[name] = everywhere(page)
+        fresh.let_in(page)
+        page.goto(fresh.site.url + "/lost")
+        found["lost"] = everywhere(page)
 
-    context.close()
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
 
 
 def test_who_waits_sees_each_share_arrive_by_itself(
-    browser: Browser, loop: Loop, tmp_path_factory: pytest.TempPathFactory, faults: Callable[[Page], list[str]]
+    browser: Browser, loop: Loop, tmp_path_factory: pytest.TempPathFactory, faults: Faults
 ) -> None:
     laptop = Laptop(loop, tmp_path_factory.mktemp("waiting"))
 

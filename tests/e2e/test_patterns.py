@@ -1,6 +1,6 @@
 """Every pattern and every example page in a real browser: accessible, fitting, and usable without scripts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,35 +13,22 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-SETTINGS = [
-    *((width, scheme, "en") for width in (1280, 390) for scheme in ("light", "dark")),
-    (1280, "dark", "ar"),
-    (390, "light", "ar"),
-]
+PARTS = 4
+"""All pages in one test would take too long where a machine is slow."""
 
 
-@pytest.fixture(scope="module", params=SETTINGS, ids=lambda setting: "-".join(map(str, setting)))
-def look(request: pytest.FixtureRequest, browser: Browser, site: "Site") -> Iterator[tuple[Page, str]]:
-    """A browser of one width, scheme and direction, and what is added to addresses for its language."""
-    width, scheme, language = request.param
-    context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    site.let_in(page)
-    yield page, f"?lang={language}"
-    context.close()
-
-
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("part", range(PARTS))
 def test_axe_finds_nothing_and_nothing_is_too_wide_on_any_page(
-    look: tuple[Page, str], site: "Site", faults: Callable[[Page], list[str]]
+    opened: Page, site: "Site", part: int, language: str, everywhere: Callable[[Page], list[str]]
 ) -> None:
-    page, language = look
     trouble: list[str] = []
-    page.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: trouble.append(str(error)))
+    opened.on("console", lambda message: trouble.append(message.text) if message.type == "error" else None)
+    opened.on("pageerror", lambda error: trouble.append(str(error)))
 
-    for name in ("", *PAGES):
-        page.goto(f"{site.origin}/patterns{'/' if name else ''}{name}{language}")
-        trouble += [f"{name or 'patterns'}: {fault}" for fault in faults(page)]
+    for name in ("", *PAGES)[part::PARTS]:
+        opened.goto(f"{site.origin}/patterns{'/' if name else ''}{name}?lang={language}")
+        trouble += [f"{name or 'patterns'}: {fault}" for fault in everywhere(opened)]
 
     assert trouble == []
 
