@@ -9,9 +9,9 @@ from identity.errors import CommonsError, Refused, StoreError
 from node.runtime import Node
 from ui.client import PREFIX
 from ui.operations import Operation, perform, table
+from ui.version import VERSION
 
 MAX_JSON_BYTES = 1024 * 1024
-VERSION = "0.1.0"
 
 
 def add_api(app: web.Application, node: Node) -> None:

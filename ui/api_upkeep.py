@@ -7,8 +7,8 @@ from node.upkeep import rebuild_space, verify_space
 from ui.api_spaces import SPACE, need_space, space_data
 from ui.operations import Data, Param, operation
 from ui.troubles import plain
+from ui.version import VERSION
 
-VERSION = "0.1.0"
 CLASSES = ("law", "binding", "talk", "edit")
 
 

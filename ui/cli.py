@@ -11,6 +11,7 @@ from typing import Any
 from ui.cli_holons import add_holons
 from ui.cli_law import EXAMPLES, SPACE, add_founding, add_law
 from ui.cli_people import add_people
+from ui.version import VERSION
 
 IMPORT_GARBAGE = 100_000  # importing makes much and drops little: looking for garbage meanwhile is a tenth of its time
 SPREAD = ["-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]  # two processes, each file in one of them
@@ -31,6 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
         prog="commons", description="A community on your own laptops: posts, a map, decisions. No server, no owner.",
         epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
+    parser.add_argument("--version", action="version", version=f"commons {VERSION}")
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--home", type=Path, metavar="DIR", help="the node's folder (or set COMMONS_HOME)")
     shared.add_argument("--json", action="store_true", help="answer in JSON, for other programs")

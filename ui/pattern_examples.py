@@ -9,6 +9,7 @@ from typing import Any
 from ui.markup import differences, rendered
 from ui.node_views import InviteView, LogRow, PeerView, Safety
 from ui.templating import qr_drawing
+from ui.version import VERSION
 from ui.views import (
     ComposerView,
     DeviceView,
@@ -369,7 +370,7 @@ def settings(shown: bool = False) -> dict[str, Any]:
             shown,
         ),
         "folder": "/home/ines/commons",
-        "version": "0.1.0",
+        "version": VERSION,
     }
 
 

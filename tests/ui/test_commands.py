@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,16 @@ def test_what_is_no_command_gives_2_and_a_usage(nonsense: list[str], capsys: pyt
 
     assert ended.value.code == 2
     assert "usage: commons" in capsys.readouterr().err
+
+
+def test_the_version_is_the_one_the_project_declares(capsys: pytest.CaptureFixture[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"commons {project['version']}\n"
 
 
 def test_help_answers_at_once() -> None:

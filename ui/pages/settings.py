@@ -12,12 +12,12 @@ from node.domain.profiles import NAME, allow_name
 from node.ingest import profiles
 from node.ingest.spaces import Space
 from node.store import queries
-from ui.api_upkeep import VERSION
 from ui.locales import languages
 from ui.node_views import Safety
 from ui.pages.frame import page
 from ui.pages.people import connected_people, person_view
 from ui.pages.visit import NOT_DONE, Book, Visit, clean_name, sentence, status_of
+from ui.version import VERSION
 from ui.views import FormView, PersonRef, PersonView
 
 HERE = "/settings"

@@ -1,0 +1,3 @@
+"""Which commons this is."""
+
+VERSION = "0.1.0"
