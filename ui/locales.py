@@ -1,6 +1,7 @@
 """Languages: catalogues read from .po files at the start, and the direction of each language's writing."""
 
 import gettext
+import unicodedata
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
@@ -52,6 +53,19 @@ def translations(language: str) -> gettext.NullTranslations:
     return gettext.GNUTranslations(compiled)
 
 
+@lru_cache
 def direction(language: str) -> str:
     """Return "ltr" or "rtl"."""
     return Locale.parse(language).text_direction
+
+
+def isolated(words: str, language: str) -> str:
+    """Return what somebody else wrote as it may stand within a sentence of a language.
+
+    Words of the other direction are set apart by the marks of Unicode for that, or they would turn round the digits
+    and the punctuation beside them.
+    """
+    against = ("L",) if direction(language) == "rtl" else ("R", "AL")
+    if not any(unicodedata.bidirectional(letter) in against for letter in words):
+        return words
+    return f"\u2068{words}\u2069"

@@ -17,11 +17,12 @@ from babel import Locale
 from babel.dates import format_date, format_datetime, format_time, format_timedelta
 from babel.numbers import format_decimal
 from babel.units import format_unit
-from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemBytecodeCache, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup
 
 from ui.assets import Assets
-from ui.locales import direction, translations
+from ui.locales import direction, isolated, translations
 from ui.markup import excerpt, rendered
 from ui.quilt import quilt, strip
 from ui.refusals import told
@@ -210,6 +211,17 @@ class Templates:
         return self._environments[language]
 
 
+def _isolating(say: Any, language: str) -> Callable[..., Any]:
+    """Return how templates say sentences: what stands in them turns nothing round that stands beside it."""
+
+    @pass_context
+    def said(context: Context, *words: Any, **values: Any) -> Any:
+        apart = {name: isolated(value, language) if type(value) is str else value for name, value in values.items()}
+        return say(context, *words, **apart)
+
+    return said
+
+
 def make_environment(
     assets: Assets, language: str, clock_ms: Callable[[], int], zone: tzinfo | None = None
 ) -> Environment:
@@ -228,6 +240,8 @@ def make_environment(
     words = translations(language)
     formats = Formats(language, words, clock_ms, zone)
     environment.install_gettext_translations(words, newstyle=True)  # type: ignore[attr-defined]
+    for name in ("gettext", "ngettext"):  # `_` is another name of the first
+        environment.globals[name] = _isolating(environment.globals[name], language)
     environment.filters.update(
         {
             "when": formats.when,

@@ -166,7 +166,7 @@ class PostView(NamedTuple):
     ``sending`` is "waiting" within the ten seconds of undo (``undo_seconds`` are left), "sending" once signed and
     not yet with any neighbour, then "shared" with ``reached`` neighbours known to hold it; ``is_from_here`` says that
     this device signed it, so that none means something. ``depth`` counts from 0 for the thread's first post. ``why``
-    says why a ranked item is shown; empty in lists by time.
+    says why a ranked item is shown; empty in lists by time. ``decision`` is what the post says the reasons for.
     """
 
     id: str
@@ -190,6 +190,7 @@ class PostView(NamedTuple):
     why: str = ""
     actions: PostActions = PostActions()
     media: tuple[MediaView, ...] = ()
+    decision: NavItem | None = None
 
 
 class ArrivingView(NamedTuple):
@@ -222,7 +223,7 @@ class ThreadView(NamedTuple):
     There is no composer where nothing can be answered. ``answering`` is whose reply the composer answers, None for
     the first post of the thread; ``whole_url`` leads back to that. A long thread has several pages: ``earlier`` and
     ``later`` lead to the ones around this, with how many replies lie there; ``goes_on`` names and leads to the reply
-    on another page that the first one here answers. ``decision`` is what the first post says the reasons for.
+    on another page that the first one here answers.
     """
 
     place: str
@@ -234,7 +235,6 @@ class ThreadView(NamedTuple):
     earlier: NavItem | None = None
     later: NavItem | None = None
     goes_on: NavItem | None = None
-    decision: NavItem | None = None
 
 
 class DeviceView(NamedTuple):

@@ -49,6 +49,7 @@ async def test_a_rule_is_proposed_with_a_reason_and_voted_on(slow: Place) -> Non
     changed = await browser.send((await browser.open(voted.links["No"])).form("/ballot"))
     listed = await browser.open(f"{here}/decisions")
     talk = await browser.open(made.links["Talk about it"])
+    feed = await browser.open(here)
 
     assert "Nothing to decide yet" in empty.text
     assert "It is proposed." in made.text
@@ -63,7 +64,8 @@ async def test_a_rule_is_proposed_with_a_reason_and_voted_on(slow: Place) -> Non
     assert "5 members have to vouch, or all, while there are fewer." in listed.text
     assert "Voting" in listed.text
     assert "We grow" in talk.text
-    assert talk.links["5 members have to vouch, or all, while there are fewer."] == made.url
+    for page in (talk, feed):
+        assert page.links["5 members have to vouch, or all, while there are fewer."] == made.url
     assert node.clock_ms()
 
 

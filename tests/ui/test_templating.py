@@ -121,6 +121,22 @@ def test_only_web_addresses_become_links(address: str, templates: Templates) -> 
     assert f'href="{address}"' not in html
 
 
+@pytest.mark.parametrize(
+    ("language", "name", "words"),
+    [
+        ("en", "Bola", "Proposed by Bola, 3."),
+        ("en", "يوسف <b>", "Proposed by \u2068يوسف &lt;b&gt;\u2069, 3."),
+        ("ar", "Bola", "اقترحه \u2068Bola\u2069، 3."),
+    ],
+)
+def test_a_name_turns_nothing_round_in_the_sentence_it_stands_in(
+    templates: Templates, language: str, name: str, words: str
+) -> None:
+    sentence = '{{ _("Proposed by %(name)s, %(when)s.", name=name, when="3") }}'
+
+    assert templates.environment(language).from_string(sentence).render(name=name) == words
+
+
 def test_a_missing_variable_is_an_error_and_no_gap(templates: Templates) -> None:
     with pytest.raises(UndefinedError):
         templates.render("search.html", "en", {"frame": frame("search")})

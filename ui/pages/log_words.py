@@ -9,6 +9,7 @@ from node.domain.law.decisions import CastBallot, Propose
 from node.domain.law.membership import SuspendMember
 from node.ingest.spaces import Opened, Space
 from ui.law_words import change_words
+from ui.locales import isolated
 from ui.pages.telling import telling_with
 from ui.pages.visit import Visit
 
@@ -176,7 +177,11 @@ def _about(visit: Visit, command: Any, names: Mapping[bytes, str]) -> str:
     words = _BALLOTS[command.choice] if isinstance(command, CastBallot) else _ABOUT[command.kind]
     if "%(name)s" in words:
         person = _person(visit.here, command)
-        return visit.gettext(words) % {"name": visit.person(person, names).name} if person else ""
+        return (
+            visit.gettext(words) % {"name": isolated(visit.person(person, names).name, visit.language)}
+            if person
+            else ""
+        )
     what = _effects(visit.here, command)
     if not what:
         return ""

@@ -19,8 +19,19 @@ from node.store.queries import PostLine, posts_by_number
 from ui.live import thread_place
 from ui.markup import Mentioned, rendered, tame
 from ui.pages.reading import Place
+from ui.pages.telling import telling_with, title_of
 from ui.pages.visit import Visit, clean_name, sentence
-from ui.views import ArrivingView, ComposerView, FormView, ImportedFrom, MediaView, PersonRef, PostActions, PostView
+from ui.views import (
+    ArrivingView,
+    ComposerView,
+    FormView,
+    ImportedFrom,
+    MediaView,
+    NavItem,
+    PersonRef,
+    PostActions,
+    PostView,
+)
 
 CLOCK_SLACK_MS = 2 * 60 * 1000
 MAX_DEPTH = 50
@@ -85,7 +96,17 @@ def post_view(visit: Visit, line: PostLine, read_until: int | None = None, depth
         imported=imported,
         media=media_of(visit, line),
         actions=actions(visit, line, is_mine=is_mine),
+        decision=_decision(visit, line),
     )
+
+
+def _decision(visit: Visit, line: PostLine) -> NavItem | None:
+    """Return the proposal whose reasons a post gives: it names the post, and is by the same person."""
+    proposal = visit.pages.reasons(visit.here).get((line.id, line.person))
+    if proposal is None:
+        return None
+    tell = telling_with(visit, visit.known().names)
+    return NavItem(title_of(tell, proposal), visit.url(f"/decisions/{proposal.change.id.hex()}"))
 
 
 def media_of(visit: Visit, line: PostLine) -> tuple[MediaView, ...]:

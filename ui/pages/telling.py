@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from node.domain.law.records import Proposal
 from ui.law_words import Telling, change_words
+from ui.locales import isolated
 from ui.pages.visit import Visit
 
 MAX_TITLE_CHARS = 160
@@ -18,7 +19,7 @@ async def telling(visit: Visit) -> Telling:
 def telling_with(visit: Visit, names: Mapping[bytes, str]) -> Telling:
     """Return the same where the names are at hand."""
     day = visit.pages.templates.environment(visit.language).filters["day"]
-    return Telling(visit, lambda person: visit.person(person, names).name, day)
+    return Telling(visit, lambda person: isolated(visit.person(person, names).name, visit.language), day)
 
 
 def title_of(tell: Telling, proposal: Proposal) -> str:

@@ -17,7 +17,6 @@ from ui.pages.feed import myself, say
 from ui.pages.frame import page, space_head
 from ui.pages.reading import LAST, Window, reading_order, window_of
 from ui.pages.rows import composer, nested, post_place, post_url, post_view, waiting_posts, waiting_view
-from ui.pages.telling import telling, title_of
 from ui.pages.visit import NOT_DONE, Book, Visit, sentence, status_of
 from ui.views import FormView, NavItem, PostView, RevisionView, ThreadView
 
@@ -88,20 +87,9 @@ async def show_thread(
         earlier=_beside(visit, first, window.earlier, window.before),
         later=_beside(visit, first, window.later, window.behind),
         goes_on=await _goes_on(visit, first, window),
-        decision=await _decision(visit, first),
     )
     context = {"space": await space_head(visit, ""), "thread": view}
     return await page(visit, "thread", "thread.html", context, status_of(error))
-
-
-async def _decision(visit: Visit, first: PostLine) -> NavItem | None:
-    """Return the proposal whose reasons a post gives: it names the post, and is by the same person."""
-    proposals = visit.here.law.proposals.values()
-    named = (one for one in proposals if one.change.command.text_hash == first.id)
-    found = next((one for one in named if one.proposer.person == first.person), None)
-    if found is None:
-        return None
-    return NavItem(title_of(await telling(visit), found), visit.url(f"/decisions/{found.change.id.hex()}"))
 
 
 def _wished(visit: Visit) -> bytes | str | None:

@@ -13,6 +13,8 @@ from identity import keyring
 from identity.errors import CommonsError, Refused, StoreError
 from identity.keys import to_did
 from node.domain.consents import MENTION
+from node.domain.law.fold import Law
+from node.domain.law.records import Proposal
 from node.domain.recovery import ShareKey
 from node.ingest import recovery
 from node.ingest.consents import Consents
@@ -91,6 +93,7 @@ class Pages:
         self._seen: dict[bytes, Seen] = {}
         self._rosters: dict[bytes, Roster] = {}
         self._recovering: dict[bytes, Recovering] = {}
+        self._reasons: dict[bytes, tuple[Law, int, Mapping[tuple[bytes, bytes | None], Proposal]]] = {}
         self._preferences: dict[str, str] | None = None
 
     # -- who asks, and what for -------------------------------------------------------------------------------------
@@ -193,6 +196,15 @@ class Pages:
     def known(self, space: Space) -> Roster:
         """Return the names in a space as they were read last: every page of a space reads them first."""
         return self._rosters.get(space.id) or Roster({}, "", {})
+
+    def reasons(self, space: Space) -> Mapping[tuple[bytes, bytes | None], Proposal]:
+        """Return the proposals of a space by the post that says why, and its author; kept until there are more."""
+        law, count, found = self._reasons.get(space.id, (None, 0, {}))
+        if law is not space.law or count != len(law.proposals):
+            proposals = space.law.proposals.values()
+            found = {(one.change.command.text_hash, one.proposer.person): one for one in proposals}
+            self._reasons[space.id] = (space.law, len(proposals), found)
+        return found
 
     async def seen(self, space: Space) -> Seen:
         """Return up to where a space's feed was read."""
