@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
@@ -89,14 +89,19 @@ async def test_every_newcomer_learns_that_both_hold_the_same(start: Neighbourhoo
     assert [guest.keeper.in_sync_spaces for guest in guests] == [{garden.id}] * 6
 
 
-async def test_of_many_links_some_rest_and_every_post_still_arrives(start: Neighbourhood) -> None:
-    nodes = await _all_connected(start, 6)
-    space = nodes[0].space_id
-
+async def _talk_in_turn(nodes: Sequence[Member], space: bytes) -> None:
+    """Let each node write twice, the next once all hold the post before."""
     for number in range(12):
         author = nodes[number % len(nodes)].node
         await author.road.submit(author.road.spaces[space], WritePost(f"post {number}", None, None, []))
         await until(lambda: same(space, *(one.node for one in nodes)))
+
+
+async def test_of_many_links_some_rest_and_every_post_still_arrives(start: Neighbourhood) -> None:
+    nodes = await _all_connected(start, 6)
+    space = nodes[0].space_id
+
+    await _talk_in_turn(nodes, space)
 
     awake = [feeding((running.session for running in one.node.syncer.running.values()), space) for one in nodes]
     assert min(awake) >= FEEDERS
@@ -106,10 +111,7 @@ async def test_of_many_links_some_rest_and_every_post_still_arrives(start: Neigh
 async def test_when_those_who_passed_posts_on_have_gone_others_do(start: Neighbourhood) -> None:
     nodes = await _all_connected(start, 6)
     space = nodes[0].space_id
-    for number in range(12):
-        author = nodes[number % len(nodes)].node
-        await author.road.submit(author.road.spaces[space], WritePost(f"post {number}", None, None, []))
-        await until(lambda: same(space, *(one.node for one in nodes)))
+    await _talk_in_turn(nodes, space)
 
     for one in nodes[3:]:
         await one.node.close()

@@ -141,14 +141,21 @@ async def test_who_lost_everything_comes_back_by_those_they_trust(garden: Garden
     assert "Device 1" in devices.text
 
 
+async def asking_as_amina(garden: Garden, name: str) -> Person:
+    """Let somebody join whom Bola invites, and say that they are Amina."""
+    village = garden.village
+    one = await village.sit_down(name, name)
+    await one.node.join(await village.link(garden.bola))
+    await until(lambda: village.id in one.node.road.spaces and village.space(one).state == "member")
+    who = await shows(one, f"{village.here}/come-back", "That is me")
+    await one.browser.send(who.form("/come-back"), person=to_did(garden.amina.node.me.person))
+    return one
+
+
 async def test_who_asks_in_somebodys_name_is_seen_by_them_and_gets_nothing(garden: Garden) -> None:
     village, amina, bola = garden.village, garden.amina, garden.bola
     await trust(garden)
-    mallory = await village.sit_down("Mallory", "Mallory")
-    await mallory.node.join(await village.link(bola))
-    await until(lambda: village.id in mallory.node.road.spaces and village.space(mallory).state == "member")
-    who = await shows(mallory, f"{village.here}/come-back", "That is me")
-    await mallory.browser.send(who.form("/come-back"), person=to_did(amina.node.me.person))
+    mallory = await asking_as_amina(garden, "Mallory")
 
     warned = await shows(amina, "/settings", "asks the people you trust for your key")
     page = await amina.browser.open(warned.links["Look at it now"])
@@ -166,13 +173,9 @@ async def test_who_asks_in_somebodys_name_is_seen_by_them_and_gets_nothing(garde
 
 
 async def test_who_declines_can_give_after_all(garden: Garden) -> None:
-    village, amina, bola = garden.village, garden.amina, garden.bola
+    village, bola = garden.village, garden.bola
     await trust(garden)
-    eve = await village.sit_down("Eve", "Eve")
-    await eve.node.join(await village.link(bola))
-    await until(lambda: village.id in eve.node.road.spaces and village.space(eve).state == "member")
-    who = await shows(eve, f"{village.here}/come-back", "That is me")
-    await eve.browser.send(who.form("/come-back"), person=to_did(amina.node.me.person))
+    eve = await asking_as_amina(garden, "Eve")
     notice = await shows(bola, "/", "Somebody says to be Amina")
     page = await bola.browser.open(notice.links["See what to do"])
 

@@ -137,12 +137,18 @@ async def test_a_restored_folder_without_a_place_says_so_everywhere_and_takes_on
         assert node.road.spaces[space.id].law.person_of(node.road.device.public) == node.me.person
 
 
-async def test_an_office_on_another_device_is_told_with_the_way_to_bring_it_here(tmp_path: Path) -> None:
-    async with served(tmp_path / "first") as (node, _):
+async def copied(folder: Path) -> tuple[Space, str]:
+    """Found a space on a laptop and copy its folder; returns the space, and the first laptop's device."""
+    async with served(folder / "first") as (node, _):
         await node.name_yourself("Amina")
         space = await node.found("Garden")
         old = to_did(node.road.device.public)
-    shutil.copytree(tmp_path / "first", tmp_path / "copy")
+    shutil.copytree(folder / "first", folder / "copy")
+    return space, old
+
+
+async def test_an_office_on_another_device_is_told_with_the_way_to_bring_it_here(tmp_path: Path) -> None:
+    space, old = await copied(tmp_path)
 
     async with served(tmp_path / "copy") as (node, site), Browser(site) as browser:
         listed = await browser.open("/settings/devices")
@@ -166,11 +172,7 @@ async def said_by(node: Node, space: Space) -> list[Change]:
 
 
 async def test_an_ended_laptop_that_heard_of_it_says_so(tmp_path: Path) -> None:
-    async with served(tmp_path / "first") as (node, _):
-        await node.name_yourself("Amina")
-        space = await node.found("Garden")
-        old = to_did(node.road.device.public)
-    shutil.copytree(tmp_path / "first", tmp_path / "copy")
+    space, old = await copied(tmp_path)
     async with served(tmp_path / "copy") as (copy, site), Browser(site) as theirs:
         await theirs.send((await theirs.open(f"/settings/devices/{old}/end")).form("/end"), sure="1")
         said, sender = await said_by(copy, space), copy.road.device.public
