@@ -55,10 +55,13 @@ def law_of(law: Law, at_ms: int) -> dict[str, Any]:
     view = law.present()
     sealed = view.sealed
     members = view.members()
+    asked = {person: view.suspended_until(person, at_ms) for person in sorted(law.suspensions)}
     return {
         "members": {person: sorted(grant.device for grant in grants) for person, grants in sorted(members.items())},
         "roles": {person: sorted(view.roles(person, at_ms)) for person in sorted(members)},
-        "paused": {person: view.suspended_until(person, at_ms) for person in sorted(law.suspensions)},
+        "paused": {
+            person: until for person, until in asked.items() if until is not None
+        },  # asked for in vain: maybe void
         "charter": sealed.charter.said(),
         "auditors": (sealed.epoch, sealed.k, sorted(sealed.auditors.items())),
         "finals": {id_: (final.outcome, sorted(final.forkers)) for id_, final in sorted(sealed.finals.items())},

@@ -27,6 +27,7 @@ from node.domain.law.membership import (
 from node.domain.law.view import STEWARD
 from node.ingest import holons
 from node.ingest.keys import begin_keys
+from node.ingest.loading import read_knocks
 from node.ingest.places import free_slot
 from node.ingest.road import Road
 from node.ingest.spaces import Elsewhere, Secrets, Space
@@ -118,7 +119,7 @@ async def knock(road: Road, me: Self, link: str) -> tuple[Space, tuple[str, ...]
     command = JoinSpace(invitation.terms, invitation.signature, proof, me.person, certificate)
     await road.submit(space, command)
     space = road.spaces[space.id]
-    space.knock = await road.own_knocks(space)
+    space.knock = await road.database.read(lambda db: read_knocks(db, space.index, road.device.public))
     return space, ticket.addresses
 
 
@@ -186,8 +187,11 @@ async def certify_elsewhere(road: Road, space: Space) -> None:
 
 async def enter(road: Road, me: Self, space: Space) -> None:
     """Enter a space with a new device of a person who is a member: after a restored backup."""
-    if road.device.public not in space.law.grants and space.law.grants and me.certificate:
-        await road.submit(space, EnterDevice(me.certificate))
+    if road.device.public in space.law.grants or not space.law.grants or not me.certificate:
+        return
+    command = EnterDevice(me.certificate)
+    if space.law.would_refuse(road.device.public, road.now_ms(), command) is None:  # else when law says otherwise
+        await road.submit(space, command)
 
 
 async def follow(road: Road, elsewhere: Sequence[Elsewhere]) -> list[Space]:

@@ -19,7 +19,7 @@ async def fold(database: Database, work: Intake) -> None:
     plan = work.plan
     for subject, fresh in work.facts.items():
         touched = subject in work.touched
-        facts = await _all_facts(database, work.space, subject, fresh) if touched else fresh
+        facts = await _all_facts(database, work, subject, fresh) if touched else fresh
         counting = without_paused(work.space, facts)
         if len(counting) < len(facts):
             plan.refusals += [(fact.number, REASON) for fact in facts if is_paused(work.space, fact)]
@@ -45,16 +45,24 @@ def _row(facts: Sequence[Fact]) -> Any:
     return next((row for row in rows if row is not None), None)
 
 
-async def _all_facts(database: Database, space: Space, subject: bytes, fresh: Sequence[Fact]) -> list[Fact]:
+async def _all_facts(database: Database, work: Intake, subject: bytes, fresh: Sequence[Fact]) -> list[Fact]:
     """Return everything known about a subject: what is stored, and what just came."""
-    stored = await database.read(lambda db: store_forks.effective_about(db, space.index, subject))
+    space, turned = work.space, work.plan.turned
+    stored = await database.read(lambda db: store_forks.effective_about(db, space.index, subject, turned))
     facts = {fact.number: fact for fact in fresh}
     for entry in stored:
         opened = space.open(entry.change)
         command = Erased() if opened.erased else opened.command
-        if command is not None:
+        if command is not None and _is_about(entry, command, subject):
             facts[entry.number] = space.fact(entry, command)
     return [facts[number] for number in sorted(facts)]
+
+
+def _is_about(entry: store_log.Stored, command: Any, subject: bytes) -> bool:
+    """Tell whether a change says something of a subject; what others name as one may be about something else."""
+    kind = kind_of(command.kind)
+    about = kind.subject(command) if kind else None
+    return subject == (about or entry.change.id) or isinstance(command, Erased)
 
 
 async def _erase(database: Database, work: Intake, entry: Accepted | store_log.Stored, command: Eraser) -> None:

@@ -1,23 +1,24 @@
 """Forks: two different changes that one device signed for one place in its log.
 
 Such a pair is a proof that stands alone. From that place on the log is void, but for what others' changes have in
-their past; what it said before stays. Every node that hears of the proof comes to the same.
+their past (see crdt.standing); what it said before stays. Every node that hears of the proof comes to the same.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, Any
 
-from crdt.change import Change, decode_change, verify_change
+from crdt.change import BINDING, Change, decode_change, verify_change
 from crdt.history import Accepted, Log
+from crdt.standing import Doubts, Node, Step
 from identity.errors import BadSignature, Malformed
 from node.ingest.intake import Intake
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
 from node.store import log as store_log
-from node.store import readmodel
+from node.store.forks import Turned
 
 if TYPE_CHECKING:  # the road calls these functions
     from node.ingest.road import Road
@@ -29,10 +30,13 @@ MAX_CANDIDATES = 32
 async def settle_forks(road: Road, space: Space, candidates: Sequence[Change]) -> list[tuple[bytes, int, int]]:
     """Freeze logs that a batch proved to be forked; returns where a peer's branch has to be looked at further back."""
     back: list[tuple[bytes, int, int]] = []
-    for change in candidates[:MAX_CANDIDATES]:
+    frozen = False
+    logs = space.history.logs
+    news = [change for change in candidates if change.header.author in logs and not space.history.is_branch(change)]
+    for change in news[:MAX_CANDIDATES]:
         header = change.header
-        log = road.spaces[space.id].history.logs.get(header.author)
-        if log is None or (log.forked is not None and header.seq >= log.forked):
+        log = road.spaces[space.id].history.logs[header.author]
+        if log.forked is not None and header.seq >= log.forked:
             continue
         if header.seq > log.seq:
             back.append((header.author, max(1, header.seq - LOOK_BACK), header.seq))
@@ -43,6 +47,9 @@ async def settle_forks(road: Road, space: Space, candidates: Sequence[Change]) -
         if held.header.prev != change.header.prev:
             back.append((header.author, max(1, header.seq - LOOK_BACK), header.seq))
         await freeze(road, space, held, change)
+        frozen = True
+    if frozen:
+        await road.follow_law(space.id)
     return back
 
 
@@ -66,58 +73,130 @@ async def _take_proof(road: Road, id_: bytes, first: Change, second: Change) -> 
         if log is None or (log.forked is not None and first.header.seq >= log.forked):
             return False
         await freeze(road, space, first, second)
+        await road.follow_law(id_)
     return True
 
 
 async def freeze(road: Road, space: Space, one: Change, other: Change) -> None:
     """Void a log from a forked place on, and show again what that changes."""
     author, seq = one.header.author, one.header.seq
-    log = space.history.logs[author]
+    space = road.spaces[space.id]
+    log, person = space.history.logs[author], space.person_of(author)
 
-    def work(connection: Any) -> list[int]:
+    def work(connection: Any) -> None:
         store_forks.write_fork(connection, space.index.no, one, other)
-        behind = log.seq < seq  # the proof came before the log: what lies before the fork is still to be fetched
-        ended = replace(log, forked=seq) if behind else store_forks.end_before(connection, log, seq)
-        person = space.person_of(author)
+        ended = store_forks.end_before(
+            connection, space.history.pasts, log, seq
+        )  # held as far as that, or still to be fetched
         store_log.write_logs(connection, space.index.no, [(ended, person)])
-        void = store_forks.void_from(connection, space.index.no, log.number, seq)
         store_forks.reset_tips(connection, space.index.no)
-        files = readmodel.remove_posts(connection, void)
-        if not (person and road.is_me(person)):  # one's own may be published again, with its pictures
-            readmodel.drop_unused(connection, files)
-        return void
 
-    void = await road.database.transaction(work)
-    await road.reload(space)
-    await refold(road, road.spaces[space.id], void)
+    await road.database.transaction(work)
+    await settle_anew(road, space)
 
 
-async def vouch(road: Road, space: Space, entries: Sequence[Accepted]) -> None:
-    """Give effect back to void changes that others' new changes have in their past."""
-    person_of = space.law.person_of
-    named = [
-        (number, person_of(entry.change.header.author))
-        for entry in entries
-        if not space.history.is_branch(entry.change)
-        for number in entry.parents
-    ]
-    back = await road.database.transaction(lambda db: store_forks.restore_vouched(db, named))
-    if back:
-        await refold(road, space, back)
+# -- what has effect ---------------------------------------------------------------------------------------------------
+
+
+async def settle_anew(road: Road, space: Space) -> None:
+    """Read a space anew whose logs end elsewhere now; whoever looks at it sees what is settled."""
+    fresh = await road.read_anew(space)
+    await settle(road, fresh)
+    road.spaces[space.id] = fresh
+
+
+async def settle(road: Road, space: Space) -> Doubts:
+    """Have exactly that void which is void by what is held now, and show again what that changes."""
+    persons = space.persons()
+    logs = {no: persons[author] for no, author in space.index.authors.items()}
+    no = space.index.no
+
+    def read(connection: Any) -> tuple[Doubts, set[int], set[int]]:
+        nodes = store_forks.read_nodes(connection, space.index, space.index.forked, logs)
+        doubts = Doubts()
+        doubts.take(doubts.step(nodes))
+        mine = {number for number in doubts.void if road.is_me(nodes[number].person)}
+        return doubts, store_forks.void_numbers(connection, no), mine
+
+    doubts, was, mine = await road.database.read(read)
+    turned = Turned(doubts.void - was, was - doubts.void)
+    if turned.void or turned.back:
+        work: Intake = road.intake(space)
+        work.plan.turned, work.plan.keeps = turned, mine  # one's own may be published again, with its pictures
+        await _gather(road, work, turned.back)
+        await _show_again(road, work, turned.void)
+    space.doubts = doubts
+    space.settled_for = persons
+    return doubts
+
+
+async def settle_again(road: Road, space: Space) -> None:
+    """Settle what is void, if that was not done yet, or if devices turned out to be others' than was thought."""
+    known = space.settled_for
+    if not space.index.forked:
+        return
+    if space.doubts is None or any(known.get(author, own) != own for author, own in space.persons().items()):
+        await settle(road, space)
+
+
+async def weigh(road: Road, work: Intake, kept: Sequence[Accepted]) -> Step:
+    """Tell which of a batch's changes are void, and what they give effect back to; gather what that changes."""
+    space = work.space
+    doubts = space.doubts or await settle(road, space)
+    step = doubts.step(_concerned(space, doubts, kept))
+    work.plan.turned = Turned(step.void, step.back)
+    work.gather_branches(step.void)
+    await _gather(road, work, step.back)
+    return step
+
+
+def _concerned(space: Space, doubts: Doubts, kept: Sequence[Accepted]) -> dict[int, Node]:
+    """Return what of a batch may be void itself, or alter what is."""
+    fresh: dict[int, Node] = {}
+    persons: dict[bytes, bytes] = {}
+    for entry in kept:
+        suspect = space.history.is_branch(entry.change)
+        if suspect or doubts.concern(entry.parents) or not fresh.keys().isdisjoint(entry.parents):
+            persons = persons or space.persons()
+            author = entry.change.header.author
+            space.settled_for.setdefault(author, persons[author])
+            fresh[entry.number] = Node(persons[author], entry.parents, suspect)
+    return fresh
+
+
+async def _gather(road: Road, work: Intake, back: AbstractSet[int]) -> None:
+    """Gather what stored changes say that have effect again."""
+    if not back:
+        return
+    index = work.space.index
+    stored = await road.database.read(lambda db: store_log.read_changes(db, index, sorted(back)))
+    for entry in stored:
+        if entry.change.header.klass > BINDING and entry.change.body is not None:
+            work.gather(entry, work.space.open(entry.change))
+    await _touch(road, work, back)
+
+
+async def _touch(road: Road, work: Intake, numbers: AbstractSet[int]) -> None:
+    """Have whatever some changes are about folded again."""
+    no = work.space.index.no
+    subjects = await road.database.read(lambda db: store_forks.subjects_of(db, no, numbers))
+    work.touched |= subjects
+    for subject in subjects:
+        work.facts.setdefault(subject, [])
 
 
 async def refold(road: Road, space: Space, numbers: list[int]) -> None:
     """Fold again whatever some changes are about."""
+    await _show_again(road, road.intake(space), set(numbers))
 
-    def read(connection: Any) -> set[bytes]:
-        return store_forks.subjects_of(connection, space.index.no, numbers)
 
-    subjects = await road.database.read(read)
-    work: Intake = road.intake(space)
-    work.touched |= subjects
-    work.facts = {subject: [] for subject in subjects}
+async def _show_again(road: Road, work: Intake, numbers: AbstractSet[int]) -> None:
+    await _touch(road, work, numbers)
     await road.fold(work)
     await road.database.transaction(work.plan.write)
+    work.space.may_lack_files = True
+    if work.plan.erased:
+        await road.database.forget()
 
 
 def _held(connection: Any, space: Space, log: Log, seq: int) -> Change | None:

@@ -5,6 +5,7 @@ An `Intake` is filled change by change, in causal order; what it amounts to stan
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,6 +72,7 @@ class Intake:
     elsewhere: list[Elsewhere] = field(default_factory=list)
     granted: set[bytes] = field(default_factory=set)
     lacking: set[bytes] = field(default_factory=set)
+    branches: list[tuple[Accepted, Opened]] = field(default_factory=list)
     _known: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -104,6 +106,8 @@ class Intake:
             self._keep_erased(entry, batch)
         elif header.klass <= BINDING:
             self._judge_law(entry, opened, log)
+        elif space.index.forked and space.history.is_branch(entry.change):
+            self.branches.append((entry, opened))
         else:
             self.gather(entry, opened)
         return True
@@ -214,6 +218,15 @@ class Intake:
         elif opened.command is not None:
             self._note(entry, opened.command, is_void=is_void)
 
+    def gather_branches(self, void: AbstractSet[int]) -> None:
+        """Gather what changes of forked logs say, now that it is known which of them are void."""
+        for entry, opened in self.branches:
+            is_void = entry.number in void
+            if not opened.erased:
+                self.gather(entry, opened, is_void=is_void)
+            elif not is_void:
+                self.facts.setdefault(entry.change.id, []).append(self.space.fact(entry, Erased()))
+
     def _note(self, entry: Accepted | Stored, command: Any, *, is_void: bool) -> None:
         kind = kind_of(command.kind)
         subject = kind.subject(command) if kind else None
@@ -263,7 +276,10 @@ class Intake:
         if not self._may_erase(eraser.header.author, opened.command, entry.change.header.author):
             raise Malformed("a change was erased by somebody else")
         self.plan.erased.append((entry.change, entry.number, eraser))
-        self.facts.setdefault(entry.change.id, []).append(space.fact(entry, Erased()))
+        if space.history.is_branch(entry.change):
+            self.branches.append((entry, Opened(erased=True)))
+        else:
+            self.facts.setdefault(entry.change.id, []).append(space.fact(entry, Erased()))
 
     def _erases(self, opened: Opened, entry: Accepted) -> bool:
         """Tell whether a change takes another's body back.

@@ -10,7 +10,7 @@ from node.ingest.spaces import Secrets, Space, adopt_wraps
 from node.store import log as store_log
 from node.store.forks import read_forks
 from node.store.readmodel import dangling_subjects
-from node.store.spaces import SpaceRow, read_secrets
+from node.store.spaces import SpaceRow, read_secrets, read_spaces
 from node.store.vault import Vault
 
 
@@ -29,6 +29,22 @@ def read_space(connection: Any, vault: Vault, row: SpaceRow, device: bytes) -> S
     if row.state == "waiting":
         space.knock = read_knocks(connection, index, device)
     return space
+
+
+def read_again(connection: Any, vault: Vault, space: Space, device: bytes) -> Space:
+    """Return a space that was read before as it lies in the store now."""
+    row = next(row for row in read_spaces(connection, vault) if row.id == space.id)
+    fresh = read_space(connection, vault, row, device)
+    fresh.believed = space.believed
+    return fresh
+
+
+def write_reasons(connection: Any, space: Space) -> None:
+    """Write what law that was judged anew refuses: what it rests on may have lain sealed when it was judged first."""
+    refused = space.law.refused
+    known = store_log.read_changes(connection, space.index, store_log.refused_law(connection, space.index.no))
+    judged = {entry.number for entry in known if space.open(entry.change).command is not None}
+    store_log.write_refusals(connection, [(number, refused.get(number)) for number in sorted(judged | refused.keys())])
 
 
 def _judge_all(connection: Any, vault: Vault, space: Space) -> None:

@@ -56,6 +56,8 @@ def pauses_of(space: Space) -> dict[bytes, Paused]:
 
 async def follow_pauses(road: Road, space: Space) -> None:
     """Show anew what law that has come says otherwise of somebody's posts."""
+    if not space.law.suspensions:
+        return
     now, before = pauses_of(space), space.paused
     if now == before:
         return

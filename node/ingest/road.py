@@ -14,6 +14,7 @@ from crdt.acceptance import judge
 from crdt.batch import Batch
 from crdt.change import BINDING, LAW, TALK, Change
 from crdt.history import Accepted, Log, Parent, Verdict
+from crdt.standing import Step
 from identity.errors import BadSignature, Malformed, Refused, StoreError
 from identity.keys import SigningKey, short
 from identity.sealed import name_of
@@ -21,10 +22,10 @@ from node.domain.area import require
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace
 from node.ingest.cuts import make_cuts
 from node.ingest.folding import fold
-from node.ingest.forks import settle_forks, vouch
+from node.ingest.forks import settle_again, settle_forks, weigh
 from node.ingest.intake import Arrival, Intake
 from node.ingest.keys import renewal
-from node.ingest.loading import read_knocks, read_space
+from node.ingest.loading import read_again, read_space, write_reasons
 from node.ingest.pauses import follow_pauses
 from node.ingest.signing import Signer
 from node.ingest.spaces import Elsewhere, Secrets, Space, read_wrapped
@@ -239,11 +240,12 @@ class Road:
             kept = work.take_all(verdict.accepted, batch)
             if kept:
                 self._next_change += len(verdict.accepted)
+                step = await weigh(self, work, kept) if space.index.forked else None
                 await fold(self.database, work)
                 work.finish(kept)
                 arrival.writing.set()
                 await self.database.transaction(work.plan.write)
-                self._applied(work, kept)
+                self._applied(work, kept, step)
                 if work.plan.erased:
                     await self.database.forget()
         except BaseException:
@@ -253,17 +255,21 @@ class Road:
         if work.unlocked:
             await self._read_locked(space)
             space = self.spaces[space.id]
-        if space.index.forked and kept:
-            await vouch(self, space, kept)
         if any(entry.change.header.klass == LAW for entry in kept):
-            await make_cuts(self, space)
-            space = self.spaces[space.id]
-        if space.law.suspensions and any(entry.change.header.klass <= BINDING for entry in kept):
+            space = await self.follow_law(space.id)
+        elif space.law.suspensions and any(entry.change.header.klass == BINDING for entry in kept):
             await follow_pauses(self, space)
         self._want(space, verdict)
         branches = await settle_forks(self, space, verdict.forks) if verdict.forks else []
         left_out = len(verdict.accepted) - len(kept)
         return Outcome(kept, verdict.known, verdict.gaps, branches, left_out, frozenset(work.lacking))
+
+    async def follow_law(self, id_: bytes) -> Space:
+        """Do what law that is news says of what is here already; returns the space, which may have been read anew."""
+        await make_cuts(self, self.spaces[id_])
+        await settle_again(self, self.spaces[id_])
+        await follow_pauses(self, self.spaces[id_])
+        return self.spaces[id_]
 
     async def _held(self, space: Space, changes: Sequence[Change]) -> dict[bytes, Parent]:
         """Return what the store holds of a batch's parents, and of the changes themselves where that may be."""
@@ -308,10 +314,8 @@ class Road:
         law = await self.database.read(lambda db: store_log.law_among(db, numbers))
         if law:
             await self.reload(space)
-            refused = self.spaces[space.id].law.refused
-            reasons = [(number, refused.get(number)) for number in law]
-            await self.database.transaction(lambda db: store_log.write_refusals(db, reasons))
-            await make_cuts(self, self.spaces[space.id])
+            await self.database.transaction(lambda db: write_reasons(db, self.spaces[space.id]))
+            await self.follow_law(space.id)
         await self._refold(self.spaces[space.id], numbers)
 
     async def rebuild(self, space: Space) -> None:
@@ -322,7 +326,7 @@ class Road:
 
     async def _refold(self, space: Space, numbers: Sequence[int]) -> None:
         index = space.index
-        void = await self.database.read(void_numbers)
+        void = await self.database.read(lambda db: void_numbers(db, index.no))
         for start in range(0, len(numbers), PORTION):
             part = numbers[start : start + PORTION]
             stored = await self.database.read(lambda db, part=part: store_log.read_changes(db, index, part))  # type: ignore[misc]
@@ -335,8 +339,10 @@ class Road:
             await self.database.transaction(work.plan.write)
         space.may_lack_files = True
 
-    def _applied(self, work: Intake, kept: Sequence[Accepted]) -> None:
+    def _applied(self, work: Intake, kept: Sequence[Accepted], step: Step | None) -> None:
         space = work.space
+        if step is not None and space.doubts is not None:
+            space.doubts.take(step)
         space.history.apply(kept, {author: log.number for author, log in work.new_logs.items()})
         for author, log in work.new_logs.items():
             if author in space.history.logs:
@@ -353,19 +359,16 @@ class Road:
 
     async def reload(self, space: Space) -> None:
         """Read a space anew from the store: what memory held may be ahead of it after a failure."""
-        row = await self.database.read(lambda db: next(r for r in read_spaces(db, self.vault) if r.id == space.id))
-        fresh = await self.load(row)
-        fresh.believed = space.believed
-        self.spaces[space.id] = fresh
+        self.spaces[space.id] = await self.read_anew(space)
+
+    async def read_anew(self, space: Space) -> Space:
+        """Return a space as it lies in the store."""
+        return await self.database.read(lambda db: read_again(db, self.vault, space, self.device.public))
 
     async def load(self, row: SpaceRow) -> Space:
         """Read one space's heads, secrets and law from the store."""
         device = self.device.public
         return await self.database.read(lambda db: read_space(db, self.vault, row, device))
-
-    async def own_knocks(self, space: Space) -> bytes:
-        """Return this device's knocks at a space that has not let it in, as an encoded batch."""
-        return await self.database.read(lambda db: read_knocks(db, space.index, self.device.public))
 
     async def open(self) -> None:
         """Read every space from the store."""
@@ -378,6 +381,7 @@ class Road:
         for row in rows:
             space = self.spaces[row.id] = await self.load(row)
             await make_cuts(self, space)  # power may have gone between a removal and its cut
+            await settle_again(self, self.spaces[row.id])
 
     async def begin(self, row: SpaceRow, secrets: Secrets) -> Space:
         """Begin to keep a space: one just founded, or one whose door was knocked at."""

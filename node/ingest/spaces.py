@@ -11,6 +11,7 @@ import msgpack
 
 from crdt.change import BINDING, LAW, PUBLIC, Change, open_change
 from crdt.history import Accepted, History, Parent
+from crdt.standing import Doubts
 from identity.errors import CommonsError, Malformed
 from identity.sealed import SECRET_BYTES, name_of, open_with, seal_to
 from node.domain import registry
@@ -200,7 +201,8 @@ class Paused(NamedTuple):
 class Space:
     """One space as the running node holds it. `state` is member, waiting (knocked, not admitted) or left.
 
-    `believed` holds devices that showed papers, each with the device in standing from which these lead to it.
+    `believed` holds devices that showed papers, each with the device in standing from which these lead to it. `doubts`
+    tell what is void, once that was looked at, with each log being whose `settled_for` says.
     """
 
     index: SpaceIndex
@@ -217,6 +219,8 @@ class Space:
     paused: dict[bytes, Paused] = field(default_factory=dict)
     sealing_checked: View | None = None  # the law in which who reads what is written here was last looked at
     may_lack_files: bool = True
+    doubts: Doubts | None = None
+    settled_for: dict[bytes, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)
@@ -332,6 +336,18 @@ class Space:
         return next(
             (join.change.command.person for join in self.law.joins.values() if join.change.author == device), None
         )
+
+    def persons(self) -> dict[bytes, bytes]:
+        """Return whose every log is, by its device; one that nobody is known to stand behind is its own.
+
+        Of several persons whom a device named when it knocked it is the least: they may come in any order.
+        """
+        knocked: dict[bytes, bytes] = {}
+        for join in self.law.joins.values():
+            author, person = join.change.author, join.change.command.person
+            knocked[author] = min(person, knocked.get(author, person))
+        owner_of = self.law.owner_of
+        return {device: owner_of(device) or knocked.get(device, device) for device in self.index.logs}
 
     def fact(self, entry: Accepted | Stored, command: Any) -> Fact:
         """Return a command as a fact about its subject."""

@@ -1,18 +1,17 @@
-"""Forked logs on disk: the proof, what it voids, what others still vouch for. Runs in the database's thread.
+"""Forked logs on disk: the proof, and what is void. Runs in the database's thread.
 
-From the forked sequence number on, a log's changes have effect only where another person's change, of a log that is
-not forked there, has them in its past. Void changes stay on disk; a fold passes over them.
+What is void is told by `crdt.standing`. Void changes stay on disk; a fold passes over them.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
-import msgpack
-
 from crdt.change import TALK, Change, encode_change
-from crdt.history import Log, Parent
-from node.store.log import SpaceIndex, Stored, number_of, read_changes
+from crdt.history import Log, Pasts
+from crdt.standing import Node
+from node.store.log import SpaceIndex, Stored, as_parent, number_of, read_changes, read_deps
 from node.store.readmodel import numbers_about
 
 MAX_BRANCH = 512
@@ -25,6 +24,16 @@ class Fork(NamedTuple):
     seq: int
     one: bytes
     other: bytes
+
+
+class Turned(NamedTuple):
+    """What becomes void, and what was void and has effect again."""
+
+    void: AbstractSet[int] = frozenset()
+    back: AbstractSet[int] = frozenset()
+
+
+NOTHING_TURNED = Turned()
 
 
 def read_forks(connection: sqlite3.Connection, space: int) -> list[Fork]:
@@ -47,66 +56,64 @@ def write_fork(connection: sqlite3.Connection, space: int, one: Change, other: C
     connection.execute("INSERT OR REPLACE INTO fork VALUES(?, ?, ?, ?, ?)", row)
 
 
-def end_before(connection: sqlite3.Connection, log: Log, seq: int) -> Log:
-    """Return how a log stands that ends before a sequence number."""
+def end_before(connection: sqlite3.Connection, pasts: Pasts, log: Log, seq: int) -> Log:
+    """Return how a log stands that ends before a sequence number, as far as it is held."""
     row = connection.execute(
-        "SELECT id, number, depth, past, time FROM change WHERE log = ? AND seq = ? ORDER BY number LIMIT 1",
-        (log.number, seq - 1),
+        "SELECT id, seq, time, number, depth, past, class FROM change WHERE log = ? AND seq < ?"
+        " ORDER BY seq DESC, number LIMIT 1",
+        (log.number, seq),
     ).fetchone()
     ended = Log(log.author, log.number, forked=seq, standing=log.standing)
     if row:
-        ended.seq, ended.head, ended.parent, ended.time = seq - 1, row[0], Parent(*row[1:4]), row[4]
+        ended.head, ended.seq, ended.time = row[:3]
+        ended.parent = as_parent(pasts, *row[3:])
     return ended
 
 
-def end_of(connection: sqlite3.Connection, log: Log) -> Log:
+def end_of(connection: sqlite3.Connection, pasts: Pasts, log: Log) -> Log:
     """Return how a log stands that goes on as far as it is held."""
     (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM change WHERE log = ?", (log.number,)).fetchone()
-    whole = end_before(connection, log, last + 1)
+    whole = end_before(connection, pasts, log, last + 1)
     whole.forked = None
     return whole
 
 
-def restore_log(connection: sqlite3.Connection, log: int) -> list[int]:
-    """Give effect back to all of a log; returns what was void."""
-    sql = "SELECT number FROM void JOIN change USING (number) WHERE log = ? ORDER BY number"
-    back = [row[0] for row in connection.execute(sql, (log,))]
-    connection.executemany("DELETE FROM void WHERE number = ?", [(number,) for number in back])
-    return back
+def read_nodes(
+    connection: sqlite3.Connection, index: SpaceIndex, ends: Mapping[int, int], persons: Mapping[int, bytes]
+) -> dict[int, Node]:
+    """Return the changes beyond the ends of logs, and all that came since the first of them.
 
-
-def void_from(connection: sqlite3.Connection, space: int, log: int, seq: int) -> list[int]:
-    """Void the log's changes from a sequence number on, but for those that others vouch for; returns the void ones."""
-    rows = connection.execute("SELECT number FROM change WHERE log = ? AND seq >= ? ORDER BY number", (log, seq))
-    suspects = {row[0] for row in rows}
-    if not suspects:
-        return []
-    void = suspects - _vouched(connection, space, log, suspects)
-    connection.executemany("INSERT OR IGNORE INTO void VALUES(?)", [(number,) for number in sorted(void)])
-    return sorted(void)
-
-
-def _vouched(connection: sqlite3.Connection, space: int, log: int, suspects: set[int]) -> set[int]:
-    """Return which of these changes are in the past of another person's change that is not void itself."""
-    person = connection.execute("SELECT person FROM log WHERE no = ?", (log,)).fetchone()[0]
+    `ends` tells from which place on a log is void, `persons` whose each log is, both by the numbers of logs.
+    """
+    sql = "SELECT min(number) FROM change WHERE log = ? AND seq >= ?"
+    firsts = [connection.execute(sql, end).fetchone()[0] for end in ends.items()]
+    first = min((number for number in firsts if number is not None), default=None)
+    if first is None:
+        return {}
     rows = connection.execute(
-        "SELECT change.number, change.deps FROM change JOIN log ON log.no = change.log WHERE log.space = ?"
-        " AND log.person IS NOT ? AND change.number > ? AND deps != x''"
-        " AND change.number NOT IN (SELECT number FROM void)",
-        (space, person, min(suspects)),
+        "SELECT number, log, seq, deps FROM change WHERE number >= ? AND +log IN (SELECT no FROM log WHERE space = ?)"
+        " ORDER BY number",
+        (first, index.no),
     )
-    named = {number - distance for number, deps in rows for distance in msgpack.unpackb(deps)}
-    return with_earlier(connection, named & suspects, suspects)
+    nodes: dict[int, Node] = {}
+    places: dict[tuple[int, int], list[int]] = {}
+    for number, log, seq, deps in rows.fetchall():
+        parents = [number - distance for distance in read_deps(deps)]
+        end = ends.get(log)
+        before = places.get((log, seq - 1 if end is not None and seq > end else 0), ())
+        parents += before if len(before) < 2 else _branch_before(connection, index, number)
+        nodes[number] = Node(persons[log], tuple(parents), end is not None and seq >= end)
+        if end is None or seq < end:
+            places[log, 0] = [number]
+        else:
+            places.setdefault((log, seq), []).append(number)
+    return nodes
 
 
-def with_earlier(connection: sqlite3.Connection, numbers: set[int], among: set[int]) -> set[int]:
-    """Return changes with all that come before them in their own log, as far as they are among some."""
-    found = set()
-    for number in numbers:
-        log, seq = connection.execute("SELECT log, seq FROM change WHERE number = ?", (number,)).fetchone()
-        rows = connection.execute("SELECT number FROM change WHERE log = ? AND seq <= ?", (log, seq))
-        found |= {row[0] for row in rows} & among
-    return found
+def _branch_before(connection: sqlite3.Connection, index: SpaceIndex, number: int) -> list[int]:
+    """Return the number of the change that one names as the one before it, where its log holds several for a place."""
+    before = number_of(connection, read_changes(connection, index, [number])[0].change.header.prev)
+    return [before] if before is not None else []
 
 
 def branch_until(connection: sqlite3.Connection, index: SpaceIndex, number: int) -> list[int]:
@@ -122,31 +129,20 @@ def branch_until(connection: sqlite3.Connection, index: SpaceIndex, number: int)
     return numbers
 
 
-def restore_vouched(connection: sqlite3.Connection, named: Sequence[tuple[int, bytes | None]]) -> list[int]:
-    """Give effect back to void changes that another person's change names, and to what comes before them.
-
-    `named` holds the number of a change and the person whose change names it.
-    """
-    void = void_among(connection, {number for number, _ in named})
-    sql = "SELECT log.person FROM change JOIN log ON log.no = change.log WHERE change.number = ?"
-    suspects = ((number, person) for number, person in named if number in void)
-    vouched = {number for number, person in suspects if connection.execute(sql, (number,)).fetchone()[0] != person}
-    back = with_earlier(connection, vouched, void_numbers(connection)) if vouched else set()
-    connection.executemany("DELETE FROM void WHERE number = ?", [(number,) for number in sorted(back)])
-    return sorted(back)
-
-
 def reset_tips(connection: sqlite3.Connection, space: int) -> None:
     """Begin anew with the heads of all logs as tips: void changes are named by nobody."""
     connection.execute("DELETE FROM tip WHERE space = ?", (space,))
     connection.execute("INSERT INTO tip SELECT space, number FROM log WHERE space = ? AND number > 0", (space,))
 
 
-def effective_about(connection: sqlite3.Connection, index: SpaceIndex, subject: bytes) -> list[Stored]:
-    """Return the changes about a subject, itself included, but for void ones."""
+def effective_about(
+    connection: sqlite3.Connection, index: SpaceIndex, subject: bytes, turned: Turned = NOTHING_TURNED
+) -> list[Stored]:
+    """Return the changes about a subject, itself included, but for void ones; `turned` is about to be written."""
     first = number_of(connection, subject)
     numbers = {*numbers_about(connection, index.no, subject), *([first] if first else [])}
-    return read_changes(connection, index, sorted(numbers - void_among(connection, numbers)))
+    void = (void_among(connection, numbers) | turned.void) - turned.back
+    return read_changes(connection, index, sorted(numbers - void))
 
 
 def void_among(connection: sqlite3.Connection, numbers: Iterable[int]) -> set[int]:
@@ -156,9 +152,17 @@ def void_among(connection: sqlite3.Connection, numbers: Iterable[int]) -> set[in
     return {row[0] for row in rows}
 
 
-def void_numbers(connection: sqlite3.Connection) -> set[int]:
-    """Return the numbers of all void changes."""
-    return {row[0] for row in connection.execute("SELECT number FROM void")}
+def void_numbers(connection: sqlite3.Connection, space: int) -> set[int]:
+    """Return the numbers of all void changes of a space."""
+    log = "(SELECT log FROM change WHERE change.number = void.number)"
+    rows = connection.execute(f"SELECT number FROM void WHERE (SELECT space FROM log WHERE no = {log}) = ?", (space,))
+    return {row[0] for row in rows}
+
+
+def write_turned(connection: sqlite3.Connection, turned: Turned) -> None:
+    """Write what became void, and what has effect again."""
+    connection.executemany("INSERT OR IGNORE INTO void VALUES(?)", [(number,) for number in sorted(turned.void)])
+    connection.executemany("DELETE FROM void WHERE number = ?", [(number,) for number in sorted(turned.back)])
 
 
 def void_talk_of(connection: sqlite3.Connection, space: int, person: bytes) -> list[int]:
@@ -172,11 +176,11 @@ def void_talk_of(connection: sqlite3.Connection, space: int, person: bytes) -> l
     return [row[0] for row in rows]
 
 
-def subjects_of(connection: sqlite3.Connection, space: int, numbers: list[int]) -> set[bytes]:
-    """Return what these changes are about, themselves included."""
-    subjects = set()
-    for number in numbers:
-        subjects.add(connection.execute("SELECT id FROM change WHERE number = ?", (number,)).fetchone()[0])
-        rows = connection.execute("SELECT subject FROM about WHERE space = ? AND number = ?", (space, number))
-        subjects |= {row[0] for row in rows}
-    return subjects
+def subjects_of(connection: sqlite3.Connection, space: int, numbers: AbstractSet[int]) -> set[bytes]:
+    """Return what these changes are about: another subject, or themselves."""
+    if not numbers:
+        return set()
+    rows = connection.execute("SELECT subject, number FROM about WHERE space = ?", (space,))
+    about = {number: subject for subject, number in rows if number in numbers}
+    ids = (connection.execute("SELECT id FROM change WHERE number = ?", (number,)) for number in numbers - about.keys())
+    return {*about.values(), *(row.fetchone()[0] for row in ids)}

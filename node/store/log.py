@@ -129,7 +129,8 @@ def _pack_deps(distances: tuple[int, ...]) -> bytes:
 
 
 @lru_cache(maxsize=1024)
-def _read_deps(packed: bytes) -> tuple[int, ...]:
+def read_deps(packed: bytes) -> tuple[int, ...]:
+    """Return how far before a change those lie in the store that it names beside the one before it."""
     return tuple(msgpack.unpackb(packed)) if packed else ()
 
 
@@ -239,7 +240,7 @@ def _ids_of_parents(
         if row[2] > 1 and place not in ids:
             query = "SELECT id FROM change WHERE log = ? AND seq = ?"
             ids[place] = connection.execute(query, place).fetchone()[0]
-        for distance in _read_deps(row[8]):
+        for distance in read_deps(row[8]):
             number = row[0] - distance
             if number not in ids:
                 ids[number] = connection.execute("SELECT id FROM change WHERE number = ?", (number,)).fetchone()[0]
@@ -258,7 +259,7 @@ def _as_change(
         body_hash, size = digest(body), len(body)
     space = b"" if id_ == index.id else index.id
     prev = ids[log, seq - 1] if seq > 1 else b""
-    names = tuple([ids[number - distance] for distance in _read_deps(deps)])
+    names = tuple([ids[number - distance] for distance in read_deps(deps)])
     header = _new(
         Header, (space, index.authors[log], seq, prev, names, time, klass, index.names[secret], body_hash, size)
     )  # fmt: skip
@@ -314,6 +315,13 @@ def write_refusals(connection: sqlite3.Connection, reasons: Iterable[tuple[int, 
     connection.executemany("DELETE FROM refusal WHERE number = ?", [(number,) for number, _ in pairs])
     rows = [(number, why) for number, why in pairs if why is not None]
     connection.executemany("INSERT INTO refusal VALUES(?, ?)", rows)
+
+
+def refused_law(connection: sqlite3.Connection, space: int) -> list[int]:
+    """Return the numbers of the law, or what law counts, of a space that has no effect."""
+    sql = "SELECT refusal.number FROM refusal JOIN change USING (number) JOIN log ON log.no = change.log"
+    rows = connection.execute(f"{sql} WHERE space = ? AND class <= {BINDING} ORDER BY refusal.number", (space,))
+    return [row[0] for row in rows]
 
 
 def law_among(connection: sqlite3.Connection, numbers: Iterable[int]) -> list[int]:

@@ -11,12 +11,16 @@ from node.domain.documents import DocumentRow
 from node.domain.posts import Post
 from node.domain.profiles import FieldRow
 from node.store import log, readmodel
+from node.store.forks import NOTHING_TURNED, Turned, write_turned
 from node.store.pending import settle_pending
 
 
 @dataclass(slots=True)
 class Plan:
-    """All that follows from the changes accepted of one batch. Numbers are the database's."""
+    """All that follows from the changes accepted of one batch. Numbers are the database's.
+
+    `turned` is what it makes void or gives effect back to; of the void ones in `keeps` the files stay.
+    """
 
     index: log.SpaceIndex
     accepted: Sequence[Accepted]
@@ -33,6 +37,8 @@ class Plan:
     unread: list[tuple[int, int]] = field(default_factory=list)
     read: list[int] = field(default_factory=list)
     refusals: list[tuple[int, str]] = field(default_factory=list)
+    turned: Turned = NOTHING_TURNED
+    keeps: set[int] = field(default_factory=set)
     state: str | None = None
     settles: int | None = None
 
@@ -54,9 +60,17 @@ class Plan:
             settle_pending(connection, self.settles)
         if self.state:
             connection.execute("UPDATE space SET state = ? WHERE no = ?", (self.state, space))
+        files = self._turn(connection)
         self._write_rows(connection, space)
+        readmodel.drop_unused(connection, files)
         if any(dropped):
             readmodel.forget_words(connection)
+
+    def _turn(self, connection: sqlite3.Connection) -> list[bytes]:
+        """Write what becomes void and what comes back; returns the files that void posts showed."""
+        write_turned(connection, self.turned)
+        readmodel.remove_posts(connection, self.turned.void & self.keeps)
+        return readmodel.remove_posts(connection, self.turned.void - self.keeps)
 
     def _write_rows(self, connection: sqlite3.Connection, space: int) -> None:
         if self.about:
