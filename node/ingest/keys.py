@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgpack
 
 from identity.sealed import new_secret, seal_with
-from node.domain.law.keys import lacking, must_rotate
+from node.domain.law.keys import lacking, must_rotate, present_rotation
 from node.domain.law.membership import MAX_BEFORE_BYTES, HandKeys, RotateKeys
 from node.domain.law.powers import may_confirm
 from node.ingest.spaces import Secrets, Space
@@ -67,18 +67,37 @@ def renewal(space: Space, device: bytes) -> list[RotateKeys | HandKeys]:
 
 
 async def hand_keys(road: Road, space: Space) -> int:
-    """Hand the present secrets to devices in standing that lack them; returns to how many."""
+    """Hand the present secrets to devices in standing that lack them; returns to how many.
+
+    Who was not given them hands nothing: older ones would be taken for the present ones. Where no steward or auditor
+    was, those who keep keys begin new ones.
+    """
     space = road.spaces[space.id]
     view = space.law.present()
-    if view.person_of(road.device.public) is None or "talk" not in space.secrets.present:
+    rotation = present_rotation(view)
+    present = space.secrets.present.get("talk")
+    if view.person_of(road.device.public) is None or present is None or rotation is None:
         return 0
     grants = [grant for device in lacking(view) if (grant := view.grant_of(device)) is not None]
     officer = is_officer(road, space)
     mine = {grant.device for grant in grants if officer or grant.inviter == road.me} - {road.device.public}
+    if space.secrets.rank != (rotation.depth, rotation.id) or present not in space.secrets.handed("talk"):
+        if officer and not _is_kept(road, space):
+            await begin_keys(road, space)
+        return 0
     wraps = space.presently().sealed_to(sorted(mine)[:PART]) if mine else []
     if wraps:  # none where these devices' keys take no seal: they would lack them again at once
         await road.submit(space, HandKeys(wraps))
     return len(wraps)
+
+
+def _is_kept(road: Road, space: Space) -> bool:
+    """Tell whether a steward or auditor was given the present secrets, by a device that can still sign."""
+    view, logs = space.law.present(), space.history.logs
+    lack = set(lacking(view))
+    able = (one for one in view.standing() if one.device not in lack)
+    signing = (one for one in able if one.device not in logs or logs[one.device].forked is None)
+    return any(may_confirm(view, one.person, road.now_ms()) for one in signing)
 
 
 def _before(secrets: Secrets, law: bytes) -> bytes:
