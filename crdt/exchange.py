@@ -90,6 +90,11 @@ def _before_fork(log: Log, seq: int) -> list[tuple[bytes, int, int]]:
     return [(log.author, log.seq + 1, last)] if log.seq < last else []
 
 
+def _look_back(log: Log, seq: int, head: bytes) -> list[tuple[bytes, int, int]]:
+    """Return what of a peer's log tells where it left the one held, where they are as long and end differently."""
+    return [(log.author, max(1, seq - LOOK_BACK), seq)] if seq == log.seq and head != log.head else []
+
+
 class Exchange:
     """The part of a session that moves changes; `Session` adds who belongs and how a link begins."""
 
@@ -179,11 +184,11 @@ class Exchange:
             channel.peer_seqs[author] = seq
             if log is not None and (forked or log.forked is not None):
                 effects += self._compare_forks(channel, log, seq, forked=forked)
-                ranges += _before_fork(log, seq)
+                ranges += _before_fork(log, seq) + _look_back(log, seq, head)
             elif log is None or seq > log.seq:
                 ranges.append((author, log.seq + 1 if log else 1, seq))
-            elif seq == log.seq and head != log.head:
-                ranges.append((author, max(1, seq - LOOK_BACK), seq))
+            else:
+                ranges += _look_back(log, seq, head)
         effects += self._want(channel, ranges)
         if answer and self._may_speak(channel):
             effects += self._show_ahead(channel, buckets or bytes(range(BUCKETS)))

@@ -116,6 +116,30 @@ async def test_a_proof_that_comes_before_the_log_leaves_what_is_before_the_fork_
     assert await rows(amina, garden.id) == await rows(carla, garden.id)
 
 
+async def test_a_log_forked_twice_ends_before_the_first_fork_whichever_was_proven(start: Neighbourhood) -> None:
+    (amina, bola, carla), space = await garden_of(start, "Amina", "Bola", "Carla")
+    garden = here(amina, space)
+    key = bola.road.device
+    place = head(garden, key.public)
+    for node in (bola, amina, carla):
+        await node.stop_network()
+
+    for node, name in ((amina, "one"), (carla, "other")):
+        first, second = branch(garden, key, place, f"{name} 1", f"{name} 2")
+        again = branch(garden, key, (first.header.seq, first.id), f"{name} 2, again")
+        await node.road.receive(here(node, space), Batch([first, second], {}), key.public)
+        await node.road.receive(here(node, space), Batch(again, {}), key.public)
+    proven = [here(node, space).law.forked for node in (amina, carla)]
+    await amina.start_network()
+    await carla.start_network()
+    carla.neighbours.learn(amina.addresses)
+    await until(lambda: same(space, amina, carla))
+
+    assert proven == [{key.public: place[0] + 2}] * 2
+    assert here(amina, space).law.forked == here(carla, space).law.forked == {key.public: place[0] + 1}
+    assert await texts(amina, space) == await texts(carla, space) == set()
+
+
 async def test_a_false_proof_is_refused(start: Neighbourhood) -> None:
     (amina,), space = await garden_of(start, "Amina")
     garden = here(amina, space)
