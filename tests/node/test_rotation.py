@@ -4,13 +4,14 @@ from typing import Any
 
 from gardens import garden_of, here, say, talk
 from loopback import Neighbourhood, link_to, same, until
+from other_members import Member
 
 from crdt.batch import Batch
 from crdt.change import EDIT, LAW, Header, encode_body, make
 from identity.sealed import name_of, new_secret, seal_to
 from node.domain.area import wire_fields
-from node.domain.law.keys import lacking, must_rotate
-from node.domain.law.membership import LeaveSpace, WithdrawTicket
+from node.domain.law.keys import lacking, must_rotate, present_rotation
+from node.domain.law.membership import LeaveSpace, RotateKeys, WithdrawTicket
 from node.ingest.keys import renew_keys
 from node.ingest.spaces import Handover, Secrets
 from node.ingest.writing import edit_page
@@ -213,3 +214,23 @@ def test_what_a_member_hands_over_first_gives_way_to_what_began_the_keys() -> No
     secrets.adopt_from(Handover((1, b"a"), trusted=False), [planted], [planted])
 
     assert secrets.present == {"law": true, "talk": true}
+
+
+async def test_who_was_not_given_the_present_keys_hands_on_no_older_ones_but_begins_new_ones(
+    start: Neighbourhood,
+) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    kim = await Member.join(amina, garden, "Kim")
+    kims = Secrets(garden.secrets.discovery, [new_secret()], [new_secret()])
+    before = garden.secrets.present["talk"]
+
+    await kim.say(RotateKeys(kims.sealed_to([kim.device.public]), b""))
+    await until(lambda: not lacking(here(amina, garden.id).law.present()))
+
+    there = here(amina, garden.id)
+    rotation = present_rotation(there.law.present())
+    assert rotation is not None
+    assert rotation.readers == {amina.road.device.public, kim.device.public}
+    assert there.secrets.rank == (rotation.depth, rotation.id)
+    assert there.secrets.present["talk"] not in (before, kims.talk[0])
