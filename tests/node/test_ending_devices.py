@@ -1,18 +1,21 @@
 """Devices that end, between real nodes: void, unreadable, everywhere at once, and only by their own person."""
 
+from dataclasses import replace
+
 import pytest
 from cables import meet
 from loopback import Neighbourhood, link_to, same, until
 
 from crdt.batch import Batch
 from crdt.change import LAW, TALK, Change
+from identity.certificates import certify
 from identity.errors import Refused
-from identity.keys import to_did
+from identity.keys import SigningKey, to_did
 from node.domain.law.keys import readers
 from node.domain.law.membership import RevokeDevice
 from node.domain.law.view import View
 from node.domain.posts import WritePost
-from node.ingest import deciding
+from node.ingest import belonging, deciding
 from node.ingest.spaces import Space
 from node.runtime import Node
 from node.store import log as store_log
@@ -254,3 +257,17 @@ async def test_two_devices_that_end_each_other_in_a_partition_are_both_ended_for
         assert [law.person_of(one.road.device.public) for one in (laptop, phone)] == [None, None]
         assert set(law.members()) == {bola.me.person, chidi.me.person}
         assert await texts(node, household.garden) == {"in one half", "in the other"}
+
+
+async def test_a_device_does_not_try_to_enter_where_its_person_is_no_member(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    own, stranger = amina.road.device, SigningKey.generate()
+    amina.road.device = SigningKey.generate()
+    certificate = certify(stranger, amina.road.device.public, 0, amina.clock_ms())
+    before = garden.history.size
+
+    await belonging.enter(amina.road, replace(amina.me, certificate=certificate), garden)
+    amina.road.device = own
+
+    assert amina.road.spaces[garden.id].history.size == before
