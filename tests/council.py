@@ -231,7 +231,7 @@ class Council:
         view = seen.law.present()
         ballots = self._counted(seen, opening, closings, view)
         root = root_of(seen.law.openings[opening], ballots)
-        command = SealVote(opening, sorted(closings), root, view.sealed.digest(), [], b"")
+        command = SealVote(opening, sorted(closings), root, view.sealed.digest(), b"")
         return self.say(by, replace(command, **wrong), time, after=after)
 
     @staticmethod

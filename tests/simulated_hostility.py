@@ -74,8 +74,7 @@ class Hostility:
         """Close a vote and seal it with some other root, or with some of its closings only."""
         closings = sorted(self.rng.sample(sorted(opening.closings), self.rng.randint(0, len(opening.closings))))
         root = self.rng.randbytes(32)
-        heads: list[Any] = []
         return [
             CloseVote(opening.change.id),
-            SealVote(opening.change.id, closings, root, view.sealed.digest(), heads, b""),
+            SealVote(opening.change.id, closings, root, view.sealed.digest(), b""),
         ]

@@ -6,6 +6,7 @@ and only what others built on keeps its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from crdt.history import History, Log
@@ -14,22 +15,50 @@ from node.ingest.forks import settle_anew
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
 from node.store import log as store_log
+from node.store.ancestry import last_seen
 
 if TYPE_CHECKING:  # the road calls these functions
     from node.ingest.road import Road
 
 
-def due_ends(space: Space) -> dict[bytes, int | None]:
+class Seen:
+    """How far the logs of the removed lie in the past of the seals that removed them: worked out once for each."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, dict[bytes, int]] = {}
+
+    def know(self, seal: bytes, ends: Mapping[bytes, int]) -> None:
+        """Remember up to where logs lie in the past of a seal."""
+        self._known.setdefault(seal, {}).update(ends)
+
+    async def ends(self, road: Road, space: Space) -> dict[bytes, int]:
+        """Return, of every log that ends for everybody, the first place that is void."""
+        cuts = space.law.present().cuts()
+        wanted: dict[bytes, set[bytes]] = {}
+        for device, end in cuts.items():
+            for seal in end.seals:
+                if device not in self._known.get(seal, ()):
+                    wanted.setdefault(seal, set()).add(device)
+        for seal, devices in wanted.items():
+            seen = await road.database.read(lambda db, seal=seal, of=devices: last_seen(db, space.index, seal, of))  # type: ignore[misc]
+            self.know(seal, seen)
+        known = self._known
+        return {
+            device: 1 + min([end.last, *(known[seal][device] for seal in end.seals)]) for device, end in cuts.items()
+        }
+
+
+def due_ends(space: Space, cuts: Mapping[bytes, int]) -> dict[bytes, int | None]:
     """Return the logs that end elsewhere than this node has them end, each with the first place that is void.
 
-    A log ends at its cut or where it is forked, whichever comes first; law may take a cut back: what ended a device
-    was itself beyond an end. None where a log goes on.
+    A log ends at its cut or where it is forked, whichever comes first. Law may move a cut or take it back: another seal
+    of the same result came to hold, or what ended a device was itself beyond an end. None where a log goes on.
     """
-    cuts, forked = space.law.present().cuts(), space.law.forked
+    forked = space.law.forked
     ends: dict[bytes, int | None] = {}
     for device, log in space.history.logs.items():
-        places = [cuts[device] + 1] if device in cuts else []
-        end = min([*places, forked[device]] if device in forked else places, default=None)
+        places = [at[device] for at in (cuts, forked) if device in at]
+        end = min(places, default=None)
         if end != log.forked:
             ends[device] = end
     return ends
@@ -39,7 +68,7 @@ async def make_cuts(road: Road, space: Space) -> None:
     """Void what lies beyond the cuts that law made, and give effect back where it makes them no more."""
     if space.law.forked:  # what lies beyond a fork stands once others built on it, new keys too
         space.secrets.adopt_among(rotations(space.law.present()))
-    ends = due_ends(space)
+    ends = due_ends(space, await road.seen.ends(road, space))
     if not ends:
         return
 

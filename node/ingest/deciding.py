@@ -275,13 +275,5 @@ def _seal(space: Space, proposal: Proposal, opening: Opening, closings: list[byt
         joint |= law.pasts.bits(opening.closings[id_].past)
     older = older_candidate(law, proposal, view)
     root = root_of(opening, countable(opening, joint, view))
-    heads = _heads(space, proposal, view)
     adopts = older.change.id if older else b""
-    return SealVote(opening.change.id, sorted(closings), root, view.sealed.digest(), heads, adopts)
-
-
-def _heads(space: Space, proposal: Proposal, view: View) -> list[list[Any]]:
-    """Return how far the logs of those who may be removed are kept: as far as this node has them."""
-    removed = {effect[1] for effect in proposal.change.command.effects if effect[0] == "remove"}
-    devices = sorted({grant.device for person in removed for grant in view.law.grants_of(person)})
-    return [[device, space.history.logs[device].seq] for device in devices if device in space.history.logs]
+    return SealVote(opening.change.id, sorted(closings), root, view.sealed.digest(), adopts)

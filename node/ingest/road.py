@@ -20,7 +20,7 @@ from identity.keys import SigningKey, short
 from identity.sealed import name_of
 from node.domain.area import require
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace
-from node.ingest.cuts import make_cuts
+from node.ingest.cuts import Seen, make_cuts
 from node.ingest.folding import fold
 from node.ingest.forks import settle_again, settle_forks, weigh
 from node.ingest.intake import Arrival, Intake
@@ -65,6 +65,7 @@ class Road:
         self._wanted: dict[bytes, set[bytes]] = {}
         self._given: dict[bytes, list[Given]] = {}
         self.work = Whole(self.lock)
+        self.seen = Seen()
         self._next_change = 1
         self._next_log = 1
 

@@ -1,7 +1,6 @@
 """Deciding: ballots merge freely, and only a seal of k auditors over one identical set of them binds."""
 
 import pytest
-from authors import NOW_MS
 from council import (
     AFTER,
     DEADLINE,
@@ -14,8 +13,7 @@ from council import (
     refusal,
 )
 
-from node.domain.law.decisions import CastBallot, ContestOpening, CosignOpening, OpenVote, Propose
-from node.domain.law.view import electorate_root
+from node.domain.law.decisions import CastBallot
 
 
 def test_what_most_members_want_becomes_law_once_enough_auditors_seal_it() -> None:
@@ -206,103 +204,6 @@ def test_a_ballot_counts_up_to_the_deadline(minutes: int, counts: bool) -> None:
     ballot = council.say("D", CastBallot(opening, "yes"), DEADLINE + minutes)
 
     assert (refusal(council, ballot) == "") is counts
-
-
-def test_an_opening_has_to_name_exactly_the_members_in_its_past() -> None:
-    council = Council()
-    proposal = council.say("A", Propose([["unrole", person(council, "A"), "steward"]], DEADLINE, HOUR_MS, b""), NOW_MS)
-
-    wrong = council.say("A", OpenVote(proposal, electorate_root(frozenset())), OPENED)
-
-    assert "other voters" in refusal(council, wrong)
-
-
-def test_an_opening_by_a_member_holds_once_an_auditor_or_two_stewards_confirm_it() -> None:
-    council = Council()
-    proposal = council.propose(by="D", opener="D")[0]
-    opening = next(iter(council.fold().law.proposals[proposal].openings))
-    council.sync()
-    bare = council.close(opening, "A", "B")
-
-    council.say("C", CosignOpening(opening), OPENED)
-    council.sync()
-    confirmed = council.close(opening, "A", "B")
-
-    refused = converged(council).refused
-    assert all("does not hold" in refused[id_] for id_ in bare)
-    assert not any(id_ in refused for id_ in confirmed)
-
-
-def test_openings_for_the_same_voters_hold_them_once() -> None:
-    council = Council()
-    openings = [council.propose(by=name, opener=name)[1] for name in "DE"]
-
-    law = converged(council).law
-    one, other = (law.openings[id_] for id_ in openings)
-
-    assert len(one.electorate) == 6
-    assert one.electorate is other.electorate
-
-
-def test_a_vote_under_way_is_not_opened_anew_with_an_earlier_date() -> None:
-    council = Council()
-    effects = [["resume", person(council, "A")]]
-    proposal = council.say("D", Propose(effects, DEADLINE, HOUR_MS, b""), NOW_MS)
-    council.sync()
-    stale = set(council.views["E"])
-    opening = council.open(proposal)
-    council.vote(opening, A="yes", B="yes", C="yes")
-    council.sync()
-
-    again = council.open(proposal, "D", NOW_MS)
-    council.views["E"] = stale
-    unaware = council.open(proposal, "E", NOW_MS)
-    confirmed = council.say("B", CosignOpening(unaware), VOTED)
-    council.settle(opening)
-
-    assert "open already" in refusal(council, again)
-    assert "open already" in refusal(council, confirmed)
-    final = council.final(proposal)
-    assert final is not None
-    assert final.outcome is not None
-    assert dict(final.outcome.tally)["yes"] == 3
-
-
-def test_a_stale_opening_that_leaves_a_member_out_is_contested_and_seals_nothing_until_a_new_one() -> None:
-    council = Council()
-    stale = set(council.views["C"])
-    council.join("Z", time=NOW_MS + 1)
-    council.sync("A", "Z")
-    council.names.append("Z")
-    council.views["C"] = stale
-    proposal = council.say("C", Propose([["resume", person(council, "A")]], DEADLINE, HOUR_MS, b""), NOW_MS)
-    voters = council.seen_by("C").law.present().electorate()
-    opening = council.say("C", OpenVote(proposal, electorate_root(voters)), OPENED)
-    council.sync()
-    objection = council.say("Z", ContestOpening(opening), OPENED)
-    council.sync()
-    barred = council.close(opening, "B")
-
-    again = council.open(proposal, "A")
-    council.vote(again, A="yes", Z="no")
-    council.settle(again, "AC")
-
-    refused = converged(council).refused
-    assert objection not in refused
-    assert "does not hold" in refused[barred[0]]
-    final = council.final(proposal)
-    assert final is not None
-    assert final.outcome is not None
-    assert final.outcome.electorate == 7
-
-
-def test_who_joined_later_cannot_hold_up_a_vote_by_objecting() -> None:
-    council = Council()
-    _, opening = council.propose()
-    council.join("Z", time=OPENED + 1)
-    council.sync("Z", *council.names)
-
-    assert "after this vote" in refusal(council, council.say("Z", ContestOpening(opening), VOTED))
 
 
 def test_an_auditors_second_device_does_not_seal() -> None:

@@ -7,6 +7,7 @@ import pytest
 import test_deciding
 import test_ended_devices
 import test_hand_overs
+import test_openings
 import test_removals
 import test_takeovers
 
@@ -42,7 +43,7 @@ def _none(*_: Any) -> Any:
             lambda: test_hand_overs.test_new_auditors_have_to_uphold_an_older_candidate_in_their_past(upholds=True),
         ),
         (deciding, "names_all", test_deciding.test_a_seal_that_leaves_out_a_ballot_of_its_own_past_is_refused),
-        (deciding, "opened_once", test_deciding.test_a_vote_under_way_is_not_opened_anew_with_an_earlier_date),
+        (deciding, "opened_once", test_openings.test_a_vote_under_way_is_not_opened_anew_with_an_earlier_date),
         (View, "is_cut", test_removals.test_a_removed_stewards_stale_word_confirms_no_opening),
         (View, "is_cut", test_removals.test_a_removed_members_backdated_vouch_for_a_friend_is_void),
         (View, "is_cut", test_removals.test_an_accomplice_with_a_stale_past_lets_nobody_in_on_a_removed_members_vouch),

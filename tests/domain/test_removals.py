@@ -1,11 +1,22 @@
 """Removals with a cut: what a removed member says beyond it is void, whatever past it claims."""
 
+from dataclasses import fields
+
 from authors import NOW_MS
 from council import DAY_MS, DEADLINE, HOUR_MS, LATER, Council, converged, members, person, refusal, removed, vouching
 
-from node.domain.law.decisions import CosignOpening, OpenVote, Propose
+from crdt.change import MAX_SEQ
+from node.domain.law.decisions import CosignOpening, OpenVote, Propose, SealVote
 from node.domain.law.membership import AdmitMember, CertifyDevice, EnterDevice, RevokeDevice, VouchFor
+from node.domain.law.records import LogEnd
 from node.domain.law.view import electorate_root
+
+
+def seal_of(council: Council, proposal: bytes) -> bytes:
+    """Return the seal by which a proposal ended."""
+    final = council.final(proposal)
+    assert final is not None
+    return final.seal
 
 
 def test_a_member_goes_by_a_sealed_decision_only() -> None:
@@ -201,7 +212,7 @@ def test_a_removed_stewards_stale_word_confirms_no_opening() -> None:
 
 def test_who_comes_back_brings_back_nothing_that_was_cut_off() -> None:
     council = Council()
-    removed(council)
+    removal = removed(council)
     council.join("Z", by="F", time=NOW_MS + 2 * HOUR_MS)
     council.sync("F", "Z", *council.names)
     before = converged(council).law.present().cuts()
@@ -213,7 +224,9 @@ def test_who_comes_back_brings_back_nothing_that_was_cut_off() -> None:
     view = converged(council).law.present()
 
     assert person(council, "Z") not in view.members()
-    assert before == view.cuts() == {council.member("F").device: 0}
+    assert (
+        before == view.cuts() == {council.member("F").device: LogEnd(MAX_SEQ, frozenset({seal_of(council, removal)}))}
+    )
     assert view.person_of(again.device) == person(council, "F")
 
 
@@ -223,3 +236,14 @@ def test_an_auditor_is_removed_only_together_with_a_hand_over() -> None:
     bare = council.say("D", Propose([["remove", person(council, "B")]], DEADLINE, HOUR_MS, b""), NOW_MS)
 
     assert "hand-over" in refusal(council, bare)
+
+
+def test_how_far_a_removed_persons_log_counts_is_said_by_nobody_but_follows_from_the_seals_past() -> None:
+    council = Council()
+
+    removal = removed(council)
+
+    said = {field.name for field in fields(SealVote)}
+    assert said == {"opening", "closings", "root", "state", "adopts"}
+    ends = converged(council).law.present().cuts()
+    assert ends == {council.member("F").device: LogEnd(MAX_SEQ, frozenset({seal_of(council, removal)}))}

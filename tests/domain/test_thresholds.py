@@ -117,4 +117,4 @@ def test_a_ballot_of_a_vote_that_nobody_opened_is_refused() -> None:
 
 def test_seals_name_their_closings_in_order() -> None:
     with pytest.raises(Exception, match="order"):
-        SealVote(bytes(32), [b"b" * 32, b"a" * 32], bytes(32), bytes(32), [], b"").check()
+        SealVote(bytes(32), [b"b" * 32, b"a" * 32], bytes(32), bytes(32), b"").check()

@@ -1,13 +1,14 @@
 """Deciding between real nodes: what is voted is closed, sealed and supported by itself, and then it holds."""
 
 import pytest
-from gardens import decided, garden_of, here, is_open, law, texts, voted
+from gardens import decided, garden_of, here, is_open, law, texts, until_same, voted
 from loopback import DAY_MS, Neighbourhood, until
 
 from identity.errors import Refused
 from node.domain.law.membership import LeaveSpace, SuspendMember
 from node.domain.posts import WritePost
 from node.ingest import deciding
+from node.ingest.cuts import make_cuts
 from node.runtime import Node
 from node.store import queries
 from ui.operations import perform
@@ -146,3 +147,44 @@ async def test_who_was_removed_keeps_their_name_on_what_they_said(start: Neighbo
     await perform(amina, "rebuild", {"space": "-"})
 
     assert (verified["faults"], await name()) == ([], "Chidi")
+
+
+async def test_a_removed_persons_log_counts_as_far_as_the_seals_past_shows_it(start: Neighbourhood) -> None:
+    nodes, space = await garden_of(start, "Amina", "Bola", "Chidi")
+    amina, bola, chidi = nodes
+    await chidi.road.submit(here(chidi, space), WritePost("heard by all", None, None, []))
+    await until_text("heard by all", space, amina, bola)
+    await until_same(space, *nodes)
+    seen = here(amina, space).history.logs[chidi.road.device.public].seq
+    await chidi.stop_network()
+    await chidi.road.submit(here(chidi, space), WritePost("heard by nobody in time", None, None, []))
+
+    await decided(space, [amina, bola], ["remove", chidi.road.me])
+    chidi.neighbours.learn(bola.addresses)
+    await chidi.start_network()
+    await until_same(space, amina, bola)
+
+    for node in (amina, bola):
+        assert here(node, space).history.logs[chidi.road.device.public].forked == seen + 1
+        assert await texts(node, space) == {"heard by all"}
+
+
+async def test_a_log_is_cut_elsewhere_where_another_seal_of_the_same_removal_comes_to_hold(
+    start: Neighbourhood,
+) -> None:
+    nodes, space = await garden_of(start, "Amina", "Bola", "Chidi")
+    amina, bola, chidi = nodes
+    for text in ("one", "two", "three"):
+        await chidi.road.submit(here(chidi, space), WritePost(text, None, None, []))
+    await until_text("three", space, amina, bola)
+    device = chidi.road.device.public
+    await decided(space, [amina, bola], ["remove", chidi.road.me])
+    road = amina.road
+    (seal,) = law(amina, space).present().cuts()[device].seals
+    (end,) = (await road.seen.ends(road, here(amina, space))).values()
+
+    for place in (end - 2, end - 1):
+        road.seen.know(seal, {device: place - 1})
+        await make_cuts(road, here(amina, space))
+        log = here(amina, space).history.logs[device]
+        assert (log.forked, log.seq) == (place, place - 1)

@@ -113,7 +113,6 @@ def labels(visit: Visit) -> dict[str, str]:
         "closings": _("Closings"),
         "root": _("Hash of the ballots"),
         "state": _("Digest of the law"),
-        "heads": _("How far the logs of the removed are kept"),
         "adopts": _("Earlier seal that is upheld"),
         "seal": _("Seal"),
         "device": _("Device"),

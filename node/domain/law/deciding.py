@@ -270,7 +270,7 @@ def one_root_each(seal: Seal, earlier: Seal) -> None:
 def says_alike(seal: Seal, other: Seal) -> bool:
     """Tell whether two seals of one opening count the same ballots to the same effect."""
     one, two = seal.change.command, other.change.command
-    return (one.opening, one.root, one.heads, one.adopts) == (two.opening, two.root, two.heads, two.adopts)
+    return (one.opening, one.root, one.adopts) == (two.opening, two.root, two.adopts)
 
 
 def barred_after_hand_over(seal: Seal, earlier: Seal) -> None:

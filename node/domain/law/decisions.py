@@ -18,7 +18,6 @@ KEY_BYTES = 32
 MAX_EFFECTS = 64
 MAX_AUDITORS = 64
 MAX_CLOSINGS = 64
-MAX_HEADS = 1_024
 MAX_GRACE_MS = 30 * 86_400_000
 MAX_TIME_MS = 2**53 - 1
 YES, NO, ABSTAIN = "yes", "no", "abstain"
@@ -201,15 +200,15 @@ class CloseVote:
 class SealVote:
     """Fix a result: exactly the countable ballots in the joint past of k closings.
 
-    `root` is the hash of these ballots, `state` that of the law that its author read; `heads` are, of each device
-    of a person removed, how far its log is kept; `adopts` names an earlier auditors' seal that this one upholds.
+    `root` is the hash of these ballots, `state` that of the law that its author read; `adopts` names an earlier
+    auditors' seal that this one upholds. How far the logs of somebody removed count is said nowhere: it follows from
+    what lies in the seal's past.
     """
 
     opening: bytes
     closings: list[Any]
     root: bytes
     state: bytes
-    heads: list[Any]
     adopts: bytes
     kind: ClassVar[str] = "vote.seal"
     klass: ClassVar[int] = LAW
@@ -221,10 +220,6 @@ class SealVote:
         names = all(type(one) is bytes and len(one) == ID_BYTES for one in self.closings)
         well_formed(names and len(self.closings) <= MAX_CLOSINGS, "a seal names no closings")
         well_formed(self.closings == sorted(set(self.closings)), "a seal's closings are out of order")
-        heads = all(
-            type(h) is list and len(h) == 2 and _key(h[0]) and type(h[1]) is int and h[1] >= 0 for h in self.heads
-        )
-        well_formed(heads and len(self.heads) <= MAX_HEADS, "a seal's heads are malformed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +260,7 @@ for _command, _types in (
     (ContestOpening, ((bytes,),)),
     (CastBallot, ((bytes,), (str,))),
     (CloseVote, ((bytes,),)),
-    (SealVote, ((bytes,), (list,), (bytes,), (bytes,), (list,), (bytes,))),
+    (SealVote, ((bytes,), (list,), (bytes,), (bytes,), (bytes,))),
     (SupportSeal, ((bytes,),)),
     (TakeOver, ((bytes,),)),
 ):

@@ -159,11 +159,18 @@ class RoleGrant(NamedTuple):
 
 
 class Cut(NamedTuple):
-    """How far a removed person counts: the law that the removal's seal had seen, and of each device its log so far."""
+    """How far a removed person counts: `bits` is the law that the removal's `seal` had seen."""
 
     proposal: bytes
+    seal: bytes
     bits: int
-    heads: tuple[tuple[bytes, int], ...]
+
+
+class LogEnd(NamedTuple):
+    """Where a log ends: at `last`, as its person said, and no further than the past of each of these seals shows."""
+
+    last: int
+    seals: frozenset[bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -183,8 +183,7 @@ def _applied(law: "Law", state: Sealed, ids: Iterable[bytes]) -> Sealed:
 def _remove(law: "Law", state: Sealed, proposal: Proposal, args: list[bytes]) -> Sealed:
     seal = law.seals[state.finals[proposal.change.id].seal]
     person = args[0]
-    heads = tuple((device, seq) for device, seq in seal.change.command.heads)
-    cut = Cut(proposal.change.id, law.pasts.bits(seal.change.past), heads)
+    cut = Cut(proposal.change.id, seal.change.id, law.pasts.bits(seal.change.past))
     roles = tuple(role for role in state.roles if role.person != person)
     cuts = {**state.cuts, person: (*state.cuts.get(person, ()), cut)}
     return replace(state, removed=state.removed | {person}, cuts=cuts, roles=roles)

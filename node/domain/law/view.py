@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from crdt.change import MAX_SEQ
 from node.domain.law.charter import DAY_MS
 from node.domain.law.endings import holding
-from node.domain.law.records import Act, Cut, Ending, Grant, RoleGrant
+from node.domain.law.records import Act, Cut, Ending, Grant, LogEnd, RoleGrant
 from node.domain.law.sealed import FOREVER_MS, Sealed
 
 if TYPE_CHECKING:  # the fold that a view looks into
@@ -194,17 +194,17 @@ class View:
             named = heirs.pop()
         return named
 
-    def cuts(self) -> dict[bytes, int]:
-        """Return, of every device whose log was cut, how far it counts: as seals and revocations say, else nothing."""
-        found: dict[bytes, int] = {}
+    def cuts(self) -> dict[bytes, LogEnd]:
+        """Return, of every device whose log ends here, where: its person was removed, or ended it."""
+        found: dict[bytes, LogEnd] = {}
         for person, cut in ((person, cut) for person, cuts in self.sealed.cuts.items() for cut in cuts):
-            heads = dict(cut.heads)
             for device in {one.device for one in self.law.grants_of(person) if not self._knew(one.number, cut)}:
-                found[device] = min(heads.get(device, 0), found.get(device, MAX_SEQ))
+                seals = found[device].seals if device in found else frozenset()
+                found[device] = LogEnd(MAX_SEQ, seals | {cut.seal})
         for device in self.law.endings:
             seqs = [ending.last for ending in self.endings(device)]
             if seqs:
-                found[device] = min(found.get(device, seqs[0]), *seqs)
+                found[device] = LogEnd(min(seqs), found[device].seals if device in found else frozenset())
         return found
 
     def suspended_until(self, person: bytes, at_ms: int) -> int | None:
