@@ -197,10 +197,13 @@ class Council:
 
     def open(self, proposal: bytes, by: str = "A", time: int = OPENED) -> bytes:
         """Open a vote on what its opener has seen, heard by everybody."""
-        voters = self.seen_by(by).law.present().electorate()
-        opening = self.say(by, OpenVote(proposal, electorate_root(voters)), time)
+        opening = self.say(by, OpenVote(proposal, self.voters(by)), time)
         self.sync()
         return opening
+
+    def voters(self, name: str) -> bytes:
+        """Return the hash of those who may vote, as far as somebody has heard."""
+        return electorate_root(self.seen_by(name).law.present().electorate())
 
     def sponsor(self, name: str, proposal: bytes, time: int = NOW_MS) -> bytes:
         """Support that a proposal is voted on."""

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 from identity.keys import to_did
 from node.domain.area import require
+from node.domain.law.ballots import cast
 from node.domain.law.charter import RULES, TEMPLATES, Charter
 from node.domain.law.deciding import present_opening
 from node.domain.law.holons import binds
@@ -219,7 +220,7 @@ def proposal_data(node: Node, space: Space, found: Proposal, names: Names) -> Da
     opening = present_opening(space.law, found, view)
     final = view.sealed.finals.get(found.change.id)
     command = found.change.command
-    mine = [b.choice for b in opening.ballots if b.act.person == node.me.person] if opening else []
+    mine = [b.choice for b in found.ballots if b.act.person == node.me.person]
     return {
         "id": found.change.id.hex(),
         "by": to_did(found.proposer.person),
@@ -233,7 +234,7 @@ def proposal_data(node: Node, space: Space, found: Proposal, names: Names) -> Da
         "supported_by": [to_did(act.person) for act in (found.proposer, *found.sponsors)],
         "state": _state(final, opening is not None, node.clock_ms(), command.deadline),
         "electorate": len(opening.electorate) if opening else None,
-        "voted": len({b.act.person for b in opening.ballots}) if opening else 0,
+        "voted": len({b.act.person for b in cast(opening, space.law)}) if opening else 0,
         "mine": mine[-1] if mine else None,
         "handed_over_by": sorted({to_did(one.act.person) for one in found.takeovers}),
         "result": _result(final, names),

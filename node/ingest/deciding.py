@@ -186,7 +186,7 @@ def _due(road: Road, space: Space, view: View) -> Iterator[Any]:
             yield from _about_opening(road, space.law.openings[id_], view)
         if road.now_ms() >= proposal.change.command.deadline + proposal.change.command.grace:
             yield from _about_end(road, space, proposal, view)
-            yield from _to_take_over(road, space, proposal)
+            yield from _to_take_over(road, proposal)
 
 
 def _to_review(road: Road, space: Space, view: View) -> Iterator[Propose]:
@@ -204,12 +204,11 @@ def _to_review(road: Road, space: Space, view: View) -> Iterator[Propose]:
             yield Propose([["resume", person]], now + lasts, charter["grace_hours"] * HOUR_MS, b"")
 
 
-def _to_take_over(road: Road, space: Space, proposal: Proposal) -> Iterator[TakeOver]:
+def _to_take_over(road: Road, proposal: Proposal) -> Iterator[TakeOver]:
     """Who voted yes to other auditors hands over to them with the others, once the charter's long pause is over."""
-    for id_ in proposal.openings:
-        mine = [ballot for ballot in space.law.openings[id_].ballots if ballot.act.person == road.me]
-        if mine and mine[-1].choice == YES and all(effect[0] == "auditors" for effect in _effects(proposal)):
-            yield TakeOver(id_)
+    mine = [ballot for ballot in proposal.ballots if ballot.act.person == road.me]
+    if mine and mine[-1].choice == YES and all(effect[0] == "auditors" for effect in _effects(proposal)):
+        yield from map(TakeOver, proposal.openings)
 
 
 def _effects(proposal: Proposal) -> list[list[Any]]:

@@ -17,6 +17,7 @@ from council import (
     removed,
 )
 
+from node.domain.law.ballots import cast
 from node.domain.law.decisions import Propose
 from node.domain.law.membership import EnterDevice, HandKeys, LeaveSpace, RevokeDevice, SuspendMember
 
@@ -120,7 +121,7 @@ def test_a_revoked_device_keeps_what_its_person_saw_and_nothing_more() -> None:
 
     assert folded.law.person_of(council.member(phone).device) is None
     assert folded.law.person_of(council.member("F").device) == person(council, "F")
-    ballots = folded.law.openings[opening].ballots
+    ballots = cast(folded.law.openings[opening], folded.law)
     assert not any(folded.law.present().counts(ballot.act) for ballot in ballots)
 
 

@@ -3,7 +3,7 @@
 from authors import NOW_MS
 from council import DEADLINE, HOUR_MS, OPENED, VOTED, Council, converged, person, refusal
 
-from node.domain.law.decisions import ContestOpening, CosignOpening, OpenVote, Propose
+from node.domain.law.decisions import CastBallot, ContestOpening, CosignOpening, OpenVote, Propose
 from node.domain.law.view import electorate_root
 
 
@@ -102,3 +102,94 @@ def test_who_joined_later_cannot_hold_up_a_vote_by_objecting() -> None:
     council.sync("Z", *council.names)
 
     assert "after this vote" in refusal(council, council.say("Z", ContestOpening(opening), VOTED))
+
+
+def opened_twice(council: Council) -> tuple[bytes, bytes, bytes]:
+    """Let two auditors open one vote unaware of each other; returns the proposal and both openings."""
+    proposal = council.say("A", Propose([["resume", person(council, "A")]], DEADLINE, HOUR_MS, b""), NOW_MS)
+    council.sync()
+    first = council.say("A", OpenVote(proposal, council.voters("A")), OPENED)
+    return proposal, first, council.say("B", OpenVote(proposal, council.voters("B")), OPENED + 1)
+
+
+def tally(council: Council, proposal: bytes) -> dict[str, int]:
+    final = council.final(proposal, converged(council))
+    assert final is not None
+    assert final.outcome is not None
+    return dict(final.outcome.tally)
+
+
+def test_of_two_openings_at_once_one_holds_and_ballots_on_either_count() -> None:
+    council = Council()
+    proposal, first, second = opened_twice(council)
+    council.sync("A", "C")
+    council.sync("B", "D", "E")
+    council.vote(first, C="no")
+    council.vote(second, D="yes", E="yes")
+    council.sync()
+
+    council.settle(first)
+
+    assert tally(council, proposal) == {"yes": 2, "no": 1, "abstain": 0}
+
+
+def test_who_votes_by_two_openings_counts_once_with_what_they_said_last() -> None:
+    council = Council()
+    proposal, first, second = opened_twice(council)
+    council.sync()
+    council.vote(second, D="yes")
+    council.vote(first, D="no")
+
+    council.settle(first)
+
+    assert tally(council, proposal) == {"yes": 0, "no": 1, "abstain": 0}
+
+
+def test_a_ballot_on_another_opening_gives_nobody_a_vote_whom_the_one_that_holds_leaves_out() -> None:
+    council = Council()
+    proposal = council.say("A", Propose([["resume", person(council, "A")]], DEADLINE, HOUR_MS, b""), NOW_MS)
+    council.sync()
+    first = council.say("A", OpenVote(proposal, council.voters("A")), OPENED)
+    council.join("Z", by="B", time=OPENED + 1)
+    council.names.append("Z")
+    second = council.say("B", OpenVote(proposal, council.voters("B")), OPENED + 2)
+    council.sync("B", "Z", "C")
+    council.vote(second, Z="no", C="yes")
+
+    council.settle(first)
+
+    law = converged(council).law
+    assert person(council, "Z") in law.openings[second].electorate
+    assert tally(council, proposal) == {"yes": 1, "no": 0, "abstain": 0}
+
+
+def test_a_ballot_does_not_come_after_a_closing_by_way_of_another_opening() -> None:
+    council = Council()
+    _, first, second = opened_twice(council)
+    council.sync()
+    council.close(first, "A")
+    council.sync()
+
+    late = council.say("D", CastBallot(second, "no"), VOTED)
+
+    assert "closed" in refusal(council, late)
+
+
+def test_ballots_on_a_contested_opening_count_on_the_one_that_takes_its_place() -> None:
+    council = Council()
+    stale = set(council.views["C"])
+    council.join("Z", time=NOW_MS + 1)
+    council.names.append("Z")
+    council.views["C"] = stale
+    proposal = council.say("C", Propose([["resume", person(council, "A")]], DEADLINE, HOUR_MS, b""), NOW_MS)
+    opening = council.say("C", OpenVote(proposal, council.voters("C")), OPENED)
+    council.sync()
+    council.vote(opening, D="yes", E="no")
+    council.say("Z", ContestOpening(opening), OPENED)
+    council.sync()
+
+    again = council.open(proposal, "A")
+    council.vote(again, Z="no")
+    council.settle(again, "AC")
+
+    assert tally(council, proposal) == {"yes": 1, "no": 2, "abstain": 0}

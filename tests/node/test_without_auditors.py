@@ -38,12 +38,7 @@ async def test_who_voted_yes_hands_over_by_itself_once_the_pause_is_over(start: 
     rest, space, proposal = await asked(start)
     for node in rest:
         await deciding.vote(node.road, here(node, space), proposal, "yes")
-    await until(
-        lambda: all(
-            len(law(node, space).openings[law(node, space).proposals[proposal].openings[0]].ballots) == 3
-            for node in rest
-        )
-    )
+    await until(lambda: all(len(law(node, space).proposals[proposal].ballots) == 3 for node in rest))
 
     await clock_of(rest[0]).later(days=6)
     early = [list(law(node, space).proposals[proposal].takeovers) for node in rest]

@@ -7,7 +7,7 @@ from aiohttp import web
 from markupsafe import Markup
 
 from identity.errors import Refused
-from node.domain.law.ballots import countable, outcome_of
+from node.domain.law.ballots import cast, countable, outcome_of
 from node.domain.law.charter import Charter
 from node.domain.law.deciding import present_opening
 from node.domain.law.decisions import ABSTAIN, CHOICES, GRAVE_EFFECTS, NO, YES, TakeOver
@@ -122,7 +122,7 @@ def line_of(visit: Visit, tell: Telling, view: View, proposal: Proposal) -> Deci
     opening = present_opening(view.law, proposal, view)
     final = view.sealed.finals.get(proposal.change.id)
     state = state_of(final, opening, proposal, visit.node.clock_ms())
-    mine = my_ballot(opening, me)
+    mine = my_ballot(proposal, me)
     votes = opening is not None and me in opening.electorate and state == "voting"
     return DecisionLine(
         title=title_of(tell, proposal),
@@ -132,7 +132,7 @@ def line_of(visit: Visit, tell: Telling, view: View, proposal: Proposal) -> Deci
         deadline_ms=proposal.change.command.deadline,
         url=visit.url(f"/decisions/{proposal.change.id.hex()}"),
         electorate=len(opening.electorate) if opening else 0,
-        voted=len({one.act.person for one in opening.ballots if view.counts(one.act)}) if opening else 0,
+        voted=len({one.act.person for one in cast(opening, view.law) if view.counts(one.act)}) if opening else 0,
         mine=mine,
         winner=final.outcome.winner if final and final.outcome else "",
         wants_me=votes and not mine and visit.may_write,
@@ -144,9 +144,9 @@ def person_ref(visit: Visit, tell: Telling, person: bytes) -> PersonRef:
     return visit.person(person, {person: tell.name(person)})
 
 
-def my_ballot(opening: Opening | None, me: bytes) -> str:
+def my_ballot(proposal: Proposal, me: bytes) -> str:
     """Return what a person voted last; empty if they have not."""
-    said = [ballot.choice for ballot in opening.ballots if ballot.act.person == me] if opening else []
+    said = [ballot.choice for ballot in proposal.ballots if ballot.act.person == me]
     return said[-1] if said else ""
 
 

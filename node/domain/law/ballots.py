@@ -2,13 +2,27 @@
 
 from collections.abc import Iterable
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
 from node.domain.law.charter import Charter
 from node.domain.law.decisions import ABSTAIN, CHOICES, GRAVE_EFFECTS, NO, YES
 from node.domain.law.records import Ballot, Opening, Outcome
 from node.domain.law.view import View
 
+if TYPE_CHECKING:  # the fold that all this is about
+    from node.domain.law.fold import Law
+
 NO_QUORUM = "no quorum"
+
+
+def cast(opening: Opening, law: "Law") -> list[Ballot]:
+    """Return the ballots of those who may vote by an opening, cast on it or on another opening of the same proposal.
+
+    Two members may open a vote unaware of each other, and one that left somebody out is opened anew: what was said to
+    the same question stays said. Who may vote is what the opening's own past shows, whatever else was opened.
+    """
+    proposal = law.proposals[opening.change.command.proposal]
+    return [ballot for ballot in proposal.ballots if ballot.act.person in opening.electorate]
 
 
 def countable(opening: Opening, joint: int, view: View) -> list[Ballot]:
@@ -19,15 +33,15 @@ def countable(opening: Opening, joint: int, view: View) -> list[Ballot]:
     """
     pasts = view.law.pasts
     by_person: dict[bytes, list[Ballot]] = {}
-    for ballot in opening.ballots:
+    for ballot in cast(opening, view.law):
         if joint >> pasts.place(ballot.act.number) & 1 and view.counts(ballot.act):
             by_person.setdefault(ballot.act.person, []).append(ballot)
     found = []
-    for cast in by_person.values():
+    for said in by_person.values():
         known = 0
-        for ballot in cast:
+        for ballot in said:
             known |= pasts.covers[ballot.act.number] ^ (1 << pasts.place(ballot.act.number))
-        last = [ballot for ballot in cast if not known >> pasts.place(ballot.act.number) & 1]
+        last = [ballot for ballot in said if not known >> pasts.place(ballot.act.number) & 1]
         if len(last) == 1:
             found.append(last[0])
     return found

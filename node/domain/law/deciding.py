@@ -152,8 +152,14 @@ def cast_ballot(law: "Law", change: LawChange, view: View) -> Effect:
     proposal = law.proposals[opening.change.command.proposal]
     require(me.person in opening.electorate, "you became a member after this vote was opened")
     require(change.time <= proposal.change.command.deadline, "this vote is over")
-    require(not any(view.includes(c.act.number) for c in opening.closings.values()), "this vote is closed")
-    return lambda: opening.ballots.append(Ballot(change.id, me, change.command.choice))
+    require(not is_closed(law, proposal, view), "this vote is closed")
+    return lambda: proposal.ballots.append(Ballot(change.id, me, change.command.choice))
+
+
+def is_closed(law: "Law", proposal: Proposal, view: View) -> bool:
+    """Tell whether an auditor closed a vote in this past, by whichever of its openings."""
+    closings = (closing for id_ in proposal.openings for closing in law.openings[id_].closings.values())
+    return any(view.includes(closing.act.number) for closing in closings)
 
 
 def close_vote(law: "Law", change: LawChange, view: View) -> Effect:

@@ -87,7 +87,6 @@ class Opening:
     trusted: bool
     cosigners: list[tuple[Act, str]] = field(default_factory=list)
     contests: list[Act] = field(default_factory=list)
-    ballots: list[Ballot] = field(default_factory=list)
     closings: dict[bytes, "Closing"] = field(default_factory=dict)
 
 
@@ -132,12 +131,16 @@ class Takeover(NamedTuple):
 
 @dataclass(slots=True)
 class Proposal:
-    """A proposal with its openings, valid seals and takeovers, and where it stands in the order of law."""
+    """A proposal with its openings, valid seals and takeovers, and where it stands in the order of law.
+
+    Ballots answer the question, whichever opening of it their authors had heard of.
+    """
 
     change: LawChange
     proposer: Act
     sponsors: list[Act] = field(default_factory=list)
     openings: list[bytes] = field(default_factory=list)
+    ballots: list[Ballot] = field(default_factory=list)
     seals: list[bytes] = field(default_factory=list)
     takeovers: list[Takeover] = field(default_factory=list)
 
