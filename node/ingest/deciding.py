@@ -27,6 +27,7 @@ from node.domain.law.decisions import (
     SupportSeal,
     TakeOver,
 )
+from node.domain.law.openings import left_out
 from node.domain.law.powers import may_confirm
 from node.domain.law.records import Opening, Proposal
 from node.domain.law.view import View, electorate_root
@@ -142,10 +143,15 @@ def _to_open(road: Road, space: Space, view: View) -> Iterator[OpenVote]:
     enough = view.at_most_all(view.sealed.charter["sponsors"])
     for proposal in space.law.proposals.values():
         behind = {act.person for act in (proposal.proposer, *proposal.sponsors) if view.counts(act)}
-        is_open = any(not view.law.openings[id_].contests for id_ in proposal.openings)
         over = road.now_ms() > proposal.change.command.deadline
-        if road.me in behind and len(behind) >= enough and not is_open and not over:
+        if road.me in behind and len(behind) >= enough and not over and not _is_open(proposal, view):
             yield OpenVote(proposal.change.id, electorate_root(view.electorate()))
+
+
+def _is_open(proposal: Proposal, view: View) -> bool:
+    """Tell whether a vote has an opening that holds, or may come to: one that nobody confirms waits for nothing."""
+    openings = (view.law.openings[id_] for id_ in proposal.openings)
+    return any(not one.contests and (opening_holds(one, view) or not left_out(one, view)) for one in openings)
 
 
 async def do_duties(road: Road, space: Space) -> None:
@@ -219,18 +225,12 @@ def _effects(proposal: Proposal) -> list[list[Any]]:
 def _about_opening(road: Road, opening: Opening, view: View) -> Iterator[Any]:
     """An auditor or steward confirms an opening that leaves out nobody; who was left out objects."""
     me = road.me
-    if me not in opening.electorate and me not in {act.person for act in opening.contests}:
-        yield ContestOpening(opening.change.id)  # which law refuses to who came later
+    if me not in {act.person for act in opening.contests} and left_out(opening, view, [me]):
+        yield ContestOpening(opening.change.id)
     said = me in {act.person for act, _ in opening.cosigners}
     settled = said or opening.contests or opening_holds(opening, view)
-    if not settled and may_confirm(view, me, road.now_ms()) and not _leaves_out(opening, view):
+    if not settled and may_confirm(view, me, road.now_ms()) and not left_out(opening, view):
         yield CosignOpening(opening.change.id)
-
-
-def _leaves_out(opening: Opening, view: View) -> bool:
-    """Tell whether somebody who was a member when a vote was opened is not in its electorate."""
-    at, voters = opening.change.time, opening.electorate
-    return any(grant.person not in voters and grant.since_ms <= at for grant in view.standing())
 
 
 def _about_end(road: Road, space: Space, proposal: Proposal, view: View) -> Iterator[Any]:

@@ -1,9 +1,11 @@
 """Openings: who may vote is what an opening's past shows, and who was left out of it has a word."""
 
+import pytest
 from authors import NOW_MS
-from council import DEADLINE, HOUR_MS, OPENED, VOTED, Council, converged, person, refusal
+from council import DAY_MS, DEADLINE, HOUR_MS, LATER, OPENED, VOTED, Council, converged, person, refusal, removed
 
 from node.domain.law.decisions import CastBallot, ContestOpening, CosignOpening, OpenVote, Propose
+from node.domain.law.openings import left_out
 from node.domain.law.view import electorate_root
 
 
@@ -193,3 +195,74 @@ def test_ballots_on_a_contested_opening_count_on_the_one_that_takes_its_place() 
     council.settle(again, "AC")
 
     assert tally(council, proposal) == {"yes": 1, "no": 2, "abstain": 0}
+
+
+def opened_unaware(council: Council, opened: int, came: int) -> bytes:
+    """Let C open a vote at a time it claims, and Z come in by A, neither knowing of the other; returns the opening."""
+    stale = set(council.views["C"])
+    council.join("Z", time=came)
+    council.names.append("Z")
+    council.views["C"] = stale
+    proposal = council.say("C", Propose([["resume", person(council, "A")]], DEADLINE, HOUR_MS, b""), NOW_MS)
+    return council.say("C", OpenVote(proposal, council.voters("C")), opened)
+
+
+def test_who_dates_an_opening_back_silences_nobody_whom_it_leaves_out() -> None:
+    council = Council()
+    opening = opened_unaware(council, NOW_MS, came=NOW_MS + HOUR_MS)
+    council.sync()
+
+    objection = council.say("Z", ContestOpening(opening), OPENED)
+    council.sync()
+    (barred,) = council.close(opening, "B")
+
+    assert refusal(council, objection) == ""
+    assert "does not hold" in refusal(council, barred)
+
+
+def test_whose_coming_rests_on_an_opening_came_later_whatever_date_they_claim() -> None:
+    council = Council()
+    _, opening = council.propose(by="C", opener="C")
+    council.join("Z", by="D", time=NOW_MS - DAY_MS)
+    council.sync("Z", *council.names)
+
+    objection = council.say("Z", ContestOpening(opening), VOTED)
+
+    assert "after this vote" in refusal(council, objection)
+
+
+@pytest.mark.parametrize(("voted", "missing"), [(None, True), (1, True), (0, True), (-1, False)])
+def test_who_came_in_after_others_spoke_of_an_opening_is_left_out_by_nobody(voted: int | None, missing: bool) -> None:
+    council = Council()
+    came = OPENED + HOUR_MS
+    opening = opened_unaware(council, OPENED, came)
+    council.sync("C", "D")
+    if voted is not None:
+        council.vote(opening, came + voted, D="yes")
+    council.vote(opening, NOW_MS, C="yes")
+    council.sync()
+
+    law = converged(council).law
+
+    assert left_out(law.openings[opening], law.present()) == ({person(council, "Z")} if missing else set())
+
+
+def test_who_was_let_in_again_unaware_of_an_opening_may_object() -> None:
+    council = Council()
+    removed(council)
+    council.sync("F", *council.names)
+    council.names.append("F")
+    proposal = council.say(
+        "C", Propose([["resume", person(council, "A")]], LATER + DAY_MS, HOUR_MS, b""), OPENED + DAY_MS
+    )
+    before = set(council.views["C"])
+    council.pass_it([["readmit", person(council, "F")]], LATER - 9 * DAY_MS)
+    council.views["C"] = before
+    opening = council.say("C", OpenVote(proposal, council.voters("C")), LATER)
+    _, later = council.propose(time=LATER, deadline=LATER + 9 * DAY_MS)
+    council.sync()
+
+    first, second = (council.say("F", ContestOpening(id_), LATER + 1) for id_ in (opening, later))
+
+    assert refusal(council, first) == ""
+    assert "you can vote here" in refusal(council, second)

@@ -1,7 +1,7 @@
 """Auditors who are gone, between real nodes: after the long pause the members' laptops hand over by themselves."""
 
 import pytest
-from gardens import garden_of, here, law
+from gardens import garden_of, here, is_open, law
 from loopback import Neighbourhood, clock_of, until
 from page_reader import Browser
 
@@ -19,12 +19,7 @@ async def asked(start: Neighbourhood) -> tuple[list[Node], bytes, bytes]:
     gone, *rest = nodes
     pairs = [[rest[0].road.me, rest[0].road.device.public]]
     change = await deciding.propose(rest[0].road, here(rest[0], space), [["auditors", pairs, 1]])
-    await until(
-        lambda: all(
-            law(node, space).proposals[change.id].openings for node in nodes if change.id in law(node, space).proposals
-        )
-    )
-    await until(lambda: all(change.id in law(node, space).proposals for node in nodes))
+    await until(lambda: all(is_open(node, space, change.id) for node in nodes))  # its auditor confirms it, and goes
     for node in rest[1:]:
         node.neighbours.learn(rest[0].addresses)
         node.neighbours.try_again()

@@ -23,6 +23,7 @@ from node.domain.law.decisions import (
     Sponsor,
     SupportSeal,
 )
+from node.domain.law.openings import came_unaware
 from node.domain.law.powers import may_confirm
 from node.domain.law.records import Act, Ballot, Closing, LawChange, Opening, Outcome, Proposal, Seal
 from node.domain.law.sealed import decide
@@ -108,14 +109,12 @@ def cosign(law: "Law", change: LawChange, view: View) -> Effect:
 
 
 def contest(law: "Law", change: LawChange, view: View) -> Effect:
-    """Somebody who was a member when a vote was opened, and was left out, objects."""
+    """Somebody who became a member unaware of an opening, and whom it leaves out, objects."""
     me = member(view, change)
     opening = seen_opening(law, change.command.opening, view)
-    grant = view.grant_of(change.author)
     require(me.person not in opening.electorate, "you can vote here")
-    require(
-        grant is not None and grant.since_ms <= opening.change.time, "you became a member after this vote was opened"
-    )
+    unaware = came_unaware(opening, me.person, view) is not None
+    require(unaware, "you became a member after this vote was opened")
     return lambda: opening.contests.append(me)
 
 

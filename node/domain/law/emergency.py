@@ -15,6 +15,7 @@ from node.domain.law.admitting import Effect, LawRule, member
 from node.domain.law.charter import DAY_MS
 from node.domain.law.deciding import seen_opening
 from node.domain.law.decisions import TakeOver
+from node.domain.law.openings import left_out
 from node.domain.law.records import LawChange, Opening, Proposal, Takeover
 from node.domain.law.sealed import decide
 from node.domain.law.view import View
@@ -59,10 +60,8 @@ def pause_is_over(law: "Law", opening: Opening, proposal: Proposal, change: LawC
 
 def leaves_out_nobody(opening: Opening, view: View) -> None:
     """Nobody confirms this opening for the others, so each sees for themselves that it leaves out nobody."""
-    standing = (grant for grant in view.standing() if grant.since_ms <= opening.change.time)
-    left_out = {grant.person for grant in standing} - opening.electorate
     objects = any(view.counts(act) for act in opening.contests)
-    require(not left_out and not objects, "this opening leaves out members")
+    require(not objects and not left_out(opening, view), "this opening leaves out members")
 
 
 def _already(proposal: Proposal, opening: Opening, view: View) -> set[bytes]:
