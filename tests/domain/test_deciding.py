@@ -1,5 +1,8 @@
 """Deciding: ballots merge freely, and only a seal of k auditors over one identical set of them binds."""
 
+from dataclasses import fields, replace
+from typing import Any
+
 import pytest
 from council import (
     AFTER,
@@ -14,6 +17,7 @@ from council import (
 )
 
 from node.domain.law.decisions import CastBallot
+from node.domain.law.records import Cut, Final, Outcome, RoleGrant
 
 
 def test_what_most_members_want_becomes_law_once_enough_auditors_seal_it() -> None:
@@ -238,3 +242,30 @@ def test_a_seal_of_a_program_that_reads_the_law_otherwise_is_refused() -> None:
     seal = council.seal("A", opening, council.close(opening, "A", "B"), state=bytes(32))
 
     assert "otherwise" in refusal(council, seal)
+
+
+def test_the_digest_that_a_seal_signs_tells_every_part_of_the_law_apart() -> None:
+    state = Council().fold().law.present().sealed
+    who, change = bytes(32), b"p" * 32
+    final = Final(Outcome("yes", (), 1), change, 0)
+    others: list[dict[str, Any]] = [
+        {"charter": state.charter.amended({"vouchers": 7})},
+        {"auditors": {who: who}},
+        {"k": 3},
+        {"epoch": 9},
+        {"version": 2},
+        {"removed": frozenset({who})},
+        {"cuts": {who: (Cut(change, change, 1),)}},
+        {"cuts": {who: (Cut(change, who, 1),)}},
+        {"roles": (RoleGrant(who, "steward", "", 0, 1, change),)},
+        {"admitted": frozenset({who})},
+        {"resumed": {who: 1}},
+        {"finals": {change: final}},
+    ]
+
+    digests = {replace(state, **other).digest() for other in others}
+
+    assert len(digests | {state.digest()}) == len(others) + 1
+    follows = {"key", "last"}  # from what else is in it
+    assert {name for other in others for name in other} | follows == {field.name for field in fields(state)}
+    assert replace(state, cuts={who: (Cut(change, change, 2),)}).digest() in digests  # bits are numbered by each node

@@ -53,8 +53,10 @@ class Sealed:
             self.version,
             self.charter.said(),
             sorted(self.removed),
+            sorted((person, sorted((cut.proposal, cut.seal) for cut in cuts)) for person, cuts in self.cuts.items()),
             roles,
             sorted(self.admitted),
+            sorted(self.resumed.items()),
             finals,
         )
         return blake2b(msgpack.packb(state, use_bin_type=True), digest_size=32).digest()
