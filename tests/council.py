@@ -4,7 +4,7 @@ Below signatures and stores: statements are made by hand and folded by the real 
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
@@ -68,8 +68,13 @@ class Folded:
         return {id_: self.law.refused[number] for id_, number in self.numbers.items() if number in self.law.refused}
 
 
-def fold_all(statements: Iterable[Statement], seed: int | None = None) -> Folded:
-    """Fold statements in a causal order, drawn at random if a seed is given; what lacks a parent waits."""
+def fold_all(
+    statements: Iterable[Statement], seed: int | None = None, watch: Callable[[Law], None] | None = None
+) -> Folded:
+    """Fold statements in a causal order, drawn at random if a seed is given; what lacks a parent waits.
+
+    `watch` sees the law after each of them.
+    """
     left = {statement.id: statement for statement in statements}
     order = sorted(left) if seed is None else random.Random(seed).sample(sorted(left), len(left))
     pasts = Pasts()
@@ -85,6 +90,8 @@ def fold_all(statements: Iterable[Statement], seed: int | None = None) -> Folded
             numbers[id_] = number
             held[id_] = number, pasts.intern((number,))
             law.judge(LawChange(id_, number, statement.device, statement.seq, statement.time, past, statement.command))
+            if watch is not None:
+                watch(law)
     return Folded(law, numbers)
 
 

@@ -7,7 +7,7 @@ effect and, if not, why, in words for the public log. What it keeps only grows; 
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from crdt.history import EMPTY_PAST, Pasts
 from identity.errors import CommonsError, Refused
@@ -17,10 +17,17 @@ from node.domain.law import admitting, deciding, emergency
 from node.domain.law.admitting import MAX_KNOCKS, Effect, LawRule
 from node.domain.law.charter import Charter
 from node.domain.law.decisions import CastBallot
-from node.domain.law.keys import Handing, is_rotation
-from node.domain.law.membership import LAW_VERSION, FoundSpace
+from node.domain.law.keys import Handing, Rank, Readers, is_rotation
+from node.domain.law.membership import (
+    LAW_VERSION,
+    FoundSpace,
+    LeaveSpace,
+    ReplaceDevice,
+    RevokeDevice,
+)
 from node.domain.law.records import (
     Act,
+    Cut,
     Ending,
     Grant,
     Join,
@@ -38,7 +45,21 @@ __all__ = ["MAX_KNOCKS", "Grant", "Join", "Law", "LawChange"]
 
 TicketId = tuple[bytes, bytes]  # the device that issued it and its key: the key alone anybody could name again
 MAX_STATES = 256
+_ENDING = (FoundSpace, RevokeDevice, ReplaceDevice)
+_LEAVES_OTHERS = tuple(
+    command for command in (*admitting.RULES, *deciding.RULES, *emergency.RULES) if command not in _ENDING
+)
+"""What bears, but for what seals amount to, on the standing of nobody but those whom it lets in or who leave."""
 _RULES: Mapping[type[Any], LawRule] = {**admitting.RULES, **deciding.RULES, **emergency.RULES}
+
+
+class Standing(NamedTuple):
+    """What is known of who stands at present, under which removals; of `stale` devices it is not known any more."""
+
+    removed: frozenset[bytes]
+    cuts: Mapping[bytes, tuple[Cut, ...]]
+    stands: dict[bytes, Grant | None]
+    stale: set[bytes]
 
 
 @dataclass(slots=True)
@@ -65,6 +86,7 @@ class Law:
     seal_bits: dict[int, bytes] = field(default_factory=dict)
     handed_over: dict[bytes, list[Takeover]] = field(default_factory=dict)
     handings: list[Handing] = field(default_factory=list)
+    readers: dict[Rank, Readers] = field(default_factory=dict)
     forked: dict[bytes, int] = field(default_factory=dict)
     branches: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     offered: dict[bytes, list[Act]] = field(default_factory=dict)
@@ -73,6 +95,7 @@ class Law:
     _persons: dict[bytes, list[Grant]] = field(default_factory=dict)
     _acts: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     _moved: bool = False
+    _standing: Standing | None = None
     _seen: int = 0
     _mask: int = 0
     _founded: Sealed | None = None
@@ -96,8 +119,19 @@ class Law:
         shown = frozenset(self.latest()) if forked else frozenset()
         if self._present is None or self._present[0] != (forked, shown):
             bits = self._standing_bits(shown) if forked else self._seen
-            self._present = (forked, shown), View(self, bits, self.sealed(bits), now=True)
+            view = View(self, bits, self.sealed(bits), now=True)
+            self._standing = None if forked else self._same_standing(view)
+            self._present = (forked, shown), view
         return self._present[1]
+
+    def _same_standing(self, view: View) -> Standing:
+        """Let the present view know what the one before found of who stands, where nothing since then bears on it."""
+        known = self._standing
+        if known is not None and (known.removed, known.cuts) == (view.sealed.removed, view.sealed.cuts):
+            view.stands.update(known.stands)
+            for device in known.stale:
+                view.stands.pop(device, None)
+        return Standing(view.sealed.removed, view.sealed.cuts, view.stands, set())
 
     def _standing_bits(self, shown: Iterable[int]) -> int:
         """Return what stands though logs are forked: law before the forks, and what anything that stands builds on.
@@ -210,7 +244,8 @@ class Law:
 
     def judge(self, change: LawChange) -> bool:
         """Give a law change its effect, or note why it has none; tell whether it has."""
-        self._note_branch(change)
+        if self._note_branch(change):
+            self._standing = None
         self._present = None
         before = len(self.seal_bits)
         try:
@@ -222,11 +257,20 @@ class Law:
             self._seen |= 1 << self.pasts.place(change.number)
         effect()
         self._present = None
+        self._note_standing(change)
         self._note_handing(change)
         self._moved = self._moved or not isinstance(change.command, CastBallot)  # ballots wait for their vote's end
         if len(self.seal_bits) > before:
             self._mask |= 1 << self.pasts.place(change.number)
         return True
+
+    def _note_standing(self, change: LawChange) -> None:
+        """Forget what a change of law bears on of what is known about who stands."""
+        if isinstance(change.command, LeaveSpace) and self._standing is not None:
+            left = {grant.person for grant in self.grants.get(change.author, ())}
+            self._standing.stale.update(grant.device for person in left for grant in self.grants_of(person))
+        elif not isinstance(change.command, _LEAVES_OTHERS):
+            self._standing = None
 
     def counts(self, change: LawChange) -> bool:
         """Tell whether a law change would have effect; nothing of it is remembered."""
@@ -273,15 +317,21 @@ class Law:
         moved, self._moved = self._moved, False
         return moved
 
-    def _note_branch(self, change: LawChange) -> None:
-        """Remember where two law changes of one log do not know of each other: its author forked it."""
+    def _note_branch(self, change: LawChange) -> bool:
+        """Remember where two law changes of one log do not know of each other: its author forked it.
+
+        Tells whether that is so.
+        """
         acts = self._acts.setdefault(change.author, [])
         bits = self.pasts.bits(change.past)
+        is_branch = False
         for number, seq, _ in reversed(acts):
             if bits >> self.pasts.place(number) & 1:
                 break
+            is_branch = True
             self.branches.setdefault(change.author, []).append((number, change.number, min(seq, change.seq)))
         acts.append((change.number, change.seq, change.time))
+        return is_branch
 
     def _own_time(self, change: LawChange, view: View) -> int:
         """Return the latest time that a change's own log claims before it."""
@@ -299,3 +349,5 @@ class Law:
         """Let a device act for its person from this change on."""
         self.grants.setdefault(grant.device, []).append(grant)
         self._persons.setdefault(grant.person, []).append(grant)
+        if self._standing is not None:
+            self._standing.stale.add(grant.device)

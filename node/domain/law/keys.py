@@ -4,6 +4,7 @@ Each founding, admission and handing over seals the secrets to some devices; eac
 rotations at once are two sets of secrets, both readable; members write with the one of the greatest (λ, id).
 """
 
+from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING, NamedTuple
 
 from node.domain.law.membership import FoundSpace, RotateKeys
@@ -50,17 +51,45 @@ def is_rotation(command: object) -> bool:
     return isinstance(command, FoundSpace | RotateKeys)
 
 
-def readers(view: View, rank: Rank | None = None) -> set[bytes]:
+def readers(view: View, rank: Rank | None = None) -> AbstractSet[bytes]:
     """Return the devices that the secrets of a rotation were sealed to; of the present one, if none is named."""
     if rank is None:
-        rotation = present_rotation(view)
-    else:
-        rotation = next((h for h in view.law.handings if (h.depth, h.id) == rank), None)
+        present = present_rotation(view)
+        if present is None:
+            return set()
+        rank = present.depth, present.id
+    law = view.law
+    if view.now and not law.forked:
+        return _all_readers(law, rank)
+    rotation = next((h for h in law.handings if (h.depth, h.id) == rank), None)
+    since = [h for h in law.handings if rotation is not None and _rests_on(law, h, rotation)]
+    return {device for handing in since if view.includes(handing.number) for device in handing.readers}
+
+
+class Readers(NamedTuple):
+    """Whom a rotation's secrets were sealed to by the first `told` of all handings."""
+
+    told: int
+    devices: set[bytes]
+
+
+def _all_readers(law: "Law", rank: Rank) -> AbstractSet[bytes]:
+    """Return the same by all that was heard, going on from what was found before: there may be a thousand handings."""
+    rotation = next((h for h in reversed(law.handings) if (h.depth, h.id) == rank), None)
     if rotation is None:
         return set()
-    pasts = view.law.pasts
-    since = (h for h in view.law.handings if pasts.covers[h.number] >> pasts.place(rotation.number) & 1)
-    return {device for handing in since if view.includes(handing.number) for device in handing.readers}
+    known = law.readers.get(rank) or Readers(0, set())
+    for handing in law.handings[known.told :]:
+        if _rests_on(law, handing, rotation):
+            known.devices.update(handing.readers)
+    if rank not in law.readers:
+        law.readers.clear()  # earlier ones are hardly asked for again
+    law.readers[rank] = Readers(len(law.handings), known.devices)
+    return known.devices
+
+
+def _rests_on(law: "Law", handing: Handing, rotation: Handing) -> bool:
+    return bool(law.pasts.covers[handing.number] >> law.pasts.place(rotation.number) & 1)
 
 
 def must_rotate(view: View, rank: Rank | None = None) -> bool:

@@ -24,14 +24,14 @@ FOUNDER_ROLES = (STEWARD, MODERATOR, WELCOMER)
 class View:
     """The law in the past whose changes are these bits; `now` adds what fork proofs say that lie in no past."""
 
-    __slots__ = ("_endings", "_stands", "bits", "law", "now", "sealed")
+    __slots__ = ("_endings", "bits", "law", "now", "sealed", "stands")
 
     def __init__(self, law: "Law", bits: int, sealed: Sealed, *, now: bool = False) -> None:
         self.law = law
         self.bits = bits
         self.sealed = sealed
         self.now = now
-        self._stands: dict[bytes, Grant | None] = {}
+        self.stands: dict[bytes, Grant | None] = {}
         self._endings: dict[bytes, list[Ending]] = {}
 
     # -- what lies in it, and what of it counts ----------------------------------------------------------------------
@@ -108,10 +108,10 @@ class View:
 
     def grant_of(self, device: bytes) -> Grant | None:
         """Return the grant by which a device stands, if any does; the earliest, where several let it in at once."""
-        if device not in self._stands:
+        if device not in self.stands:
             held = (grant for grant in self.law.grants.get(device, ()) if self.holds(grant))
-            self._stands[device] = min(held, key=_by_date, default=None)
-        return self._stands[device]
+            self.stands[device] = min(held, key=_by_date, default=None)
+        return self.stands[device]
 
     def person_of(self, device: bytes) -> bytes | None:
         """Return whom a device acts for, or None while it has no standing."""
