@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from cables import meet
-from loopback import Neighbourhood, link_to
+from gardens import decided, garden_of
+from loopback import Neighbourhood, link_to, until
 from more_devices import enter
 
 from identity.certificates import SLOTS
@@ -56,6 +57,22 @@ async def test_a_folder_restored_with_all_places_taken_opens_and_takes_the_place
     assert law.person_of(devices[7]) is None
     assert len(law.devices_of(node.me.person)) == SLOTS
     assert not needs_place(node)
+
+
+async def test_a_folder_restored_by_somebody_who_was_removed_opens_all_the_same(
+    start: Neighbourhood, tmp_path: Path
+) -> None:
+    (amina, bola), id_ = await garden_of(start, "Amina", "Bola")
+    await decided(id_, [amina], ["remove", bola.road.me])
+    await until(lambda: not bola.road.spaces[id_].law.present().is_member(bola.road.me))
+    await bola.close()
+    shutil.copytree(tmp_path / "Bola", tmp_path / "copy")
+
+    copy = await start.nameless("copy")
+
+    assert copy.is_ready
+    assert copy.road.device.public != bola.road.device.public
+    assert copy.road.device.public not in copy.road.spaces[id_].history.logs
 
 
 async def test_a_place_is_taken_once_and_only_from_a_device_of_ones_own(start: Neighbourhood, tmp_path: Path) -> None:
