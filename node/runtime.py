@@ -1,7 +1,6 @@
 """A running node: opens its folder, starts its network, keeps both alive, and stops them cleanly."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import time
@@ -9,8 +8,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgpack
-
+from crdt.change import LAW
 from crdt.history import Accepted
 from identity import keyring
 from identity.errors import CommonsError, Refused
@@ -19,7 +17,8 @@ from identity.keyring import Keyring
 from identity.links import read_link
 from node.config import Config
 from node.connecting import Network
-from node.domain.area import read_command, require, wire_fields
+from node.domain.area import require
+from node.errands import Errands
 from node.importing.jobs import Imports
 from node.ingest import belonging, holons, places
 from node.ingest.belonging import Self, found_space, knock
@@ -32,23 +31,16 @@ from node.ingest.road import Road
 from node.ingest.spaces import Space
 from node.net.neighbours import Neighbours
 from node.net.syncer import Syncer
+from node.saying import Saying
 from node.store import queries, readmodel
 from node.store.database import Database
 from node.store.peers import read_peers, write_peers
-from node.store.pending import (
-    PendingRow,
-    add_pending,
-    due_pending,
-    list_pending,
-    postpone_pending,
-    take_pending,
-)
+from node.store.pending import PendingRow
 from node.store.vault import Vault
 
 logger = logging.getLogger(__name__)
 NAME_SETTING = "my name"
 PORT_SETTING = "p2p port"
-RETRY_MS = 30_000
 
 
 def now_ms() -> int:
@@ -73,12 +65,13 @@ class Node:
         self.neighbours: Neighbours
         self.network: Network | None = None
         self.wants_network = False
-        self._said = asyncio.Event()
-        self._saying: asyncio.Task[None]
+        self.saying: Saying
+        self._signing: asyncio.Task[None]
         self.imports = Imports()
         self._closed = False
         self.listeners: list[Callable[[Space, Sequence[Accepted]], None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._after = Errands(self._keep, self._after_law)
         self._answering = asyncio.Lock()
         self._introducing = asyncio.Lock()
 
@@ -148,7 +141,8 @@ class Node:
         self.road.heard.append(self._heard)
         self.duties = Duties(self.road, keys.root, self._follow_topics)
         self.keyring = ring  # from here on there is somebody, with everything they need
-        self._saying = self._keep(self._sign_pending())
+        self.saying = Saying(self.road, self.config.undo_s)
+        self._signing = self._keep(self.saying.run())
         for space in list(self.road.spaces.values()):
             if space.state == "member":
                 await belonging.enter(self.road, self.me, space)
@@ -252,12 +246,14 @@ class Node:
         for listener in self.listeners:
             listener(space, accepted)
         if space.law.has_moved():
-            self._keep(self._after_law(space))
+            if all(entry.change.header.klass != LAW for entry in accepted):  # else whoever passed it on said so
+                await self.syncer.law_changed(space.id)  # who waits at the door hears who vouched
+            self._after.stir(space.id)
 
-    async def _after_law(self, space: Space) -> None:
+    async def _after_law(self, id_: bytes) -> None:
         """Do what the law asks of this device: let in who knocked; introduce oneself once let in."""
+        space = self.road.spaces[id_]
         self._adopt_certificate(space)
-        await self.syncer.law_changed(space.id)  # who waits at the door hears who vouched
         if space.state == "member":
             await belonging.enter(self.road, self.me, space)
         await self._follow_topics()
@@ -298,48 +294,20 @@ class Node:
 
     async def say_later(self, space: Space, command: Any) -> int:
         """Keep a command for the undo time before it is signed; returns its number."""
-        body = msgpack.packb([command.kind, *wire_fields(command)])
-        row = PendingRow(0, self.clock_ms() + int(self.config.undo_s * 1000), space.index.no, body)
-        number = await self.database.transaction(lambda db: add_pending(db, row))
-        self._said.set()
-        return number
+        return await self.saying.later(space, command)
 
     async def undo(self, number: int) -> list[Any] | None:
         """Take back what was not signed yet; returns its body, None if it is too late."""
-        row = await self.database.transaction(lambda db: take_pending(db, number))
-        return msgpack.unpackb(row.body) if row else None
+        return await self.saying.undo(number)
 
     async def pending(self) -> list[PendingRow]:
         """Return what waits to be signed."""
-        return await self.database.read(list_pending)
+        return await self.saying.waiting()
 
     async def stop_saying(self) -> None:
         """Sign nothing more that waits; it is kept for the next start."""
-        self._saying.cancel()
-        await asyncio.gather(self._saying, return_exceptions=True)
-
-    async def _sign_pending(self) -> None:
-        while True:
-            for row in await self.database.read(lambda db: due_pending(db, self.clock_ms())):
-                await self._sign(row)
-            self._said.clear()
-            waiting = await self.pending()
-            pause = max(0.0, (waiting[0].due - self.clock_ms()) / 1000) if waiting else None
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await self._said.wait()
-
-    async def _sign(self, row: PendingRow) -> None:
-        """Sign what was said; what cannot be stored now is tried again, so that nothing said is lost."""
-        space = next((space for space in self.road.spaces.values() if space.index.no == row.space), None)
-        try:
-            if space is None:
-                raise Refused("its space is not here")
-            await self.road.submit(space, read_command(msgpack.unpackb(row.body)), pending=row.no)
-        except CommonsError as error:
-            logger.warning("a post waits error=%s", error)
-            later = self.clock_ms() + RETRY_MS
-            await self.database.transaction(lambda db: postpone_pending(db, row.no, later))
+        self._signing.cancel()
+        await asyncio.gather(self._signing, return_exceptions=True)
 
     # -- network ----------------------------------------------------------------------------------------------------
 

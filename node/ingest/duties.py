@@ -1,7 +1,6 @@
 """What a node does for its member's offices by itself, when law changes and when votes end."""
 
 import asyncio
-import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
@@ -30,12 +29,14 @@ class Duties:
 
     async def run(self) -> None:
         """Look after every space now, and again whenever a vote ends."""
+        await self._do_all()
         while True:
             self._changed.clear()
-            await self._do_all()
-            with contextlib.suppress(TimeoutError):
+            try:
                 async with asyncio.timeout(self._rest_s()):
-                    await self._changed.wait()
+                    await self._changed.wait()  # who looked at a space did what was due: another vote may end first
+            except TimeoutError:
+                await self._do_all()
 
     async def look(self, id_: bytes) -> None:
         """Do what is due in a space whose law has changed, and come back when its next vote ends."""

@@ -221,10 +221,17 @@ class Space:
     may_lack_files: bool = True
     doubts: Doubts | None = None
     settled_for: dict[bytes, bytes] = field(default_factory=dict)
+    _ends: tuple[int, frozenset[int]] | None = None
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)
-        self.law.latest = lambda: {log.parent.past for log in self.history.logs.values()}
+        self.law.latest = self._latest
+
+    def _latest(self) -> frozenset[int]:
+        """Return the pasts that the logs end with; they are looked through anew once something was stored."""
+        if self._ends is None or self._ends[0] != self.history.size:
+            self._ends = self.history.size, frozenset(log.parent.past for log in self.history.logs.values())
+        return self._ends[1]
 
     @property
     def id(self) -> bytes:
