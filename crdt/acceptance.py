@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from crdt.change import Change, verify_change
-from crdt.history import EMPTY_PAST, ROOTLESS, Accepted, Gap, History, Parent, Verdict
+from crdt.history import ROOTLESS, Accepted, Gap, History, Parent, Verdict
+from crdt.pasts import EMPTY_PAST
 from identity.errors import BadSignature
 
 _new = tuple.__new__  # as in crdt.batch

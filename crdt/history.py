@@ -6,20 +6,20 @@ by `prev` from what is held, every dep held or earlier in the batch, and the las
 chain it vouches for the run.
 
 A *past* is kept as the set of latest law and binding changes that a change has seen, interned: nearly all talk
-shares one, so judging costs nothing on the common path (see node.domain.law).
+shares one, so judging costs nothing on the common path (see crdt.pasts, node.domain.law).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import NamedTuple
 
 from crdt.change import BINDING, Change
+from crdt.pasts import EMPTY_PAST, Pasts
 
 _new = tuple.__new__  # as in crdt.batch
 BUCKETS = 256
 ROOT_BYTES = 16
-EMPTY_PAST = 0
 
 
 class Parent(NamedTuple):
@@ -80,60 +80,6 @@ class Verdict:
     forks: list[Change] = field(default_factory=list)
 
 
-class Pasts:
-    """Interned sets of latest law changes, each a sorted tuple of their numbers in the store."""
-
-    def __init__(self) -> None:
-        self.sets: list[tuple[int, ...]] = [()]
-        self._index: dict[tuple[int, ...], int] = {(): 0}
-        self.covers: dict[int, int] = {}  # law change -> bit set of the law changes in its past, itself included
-        self._bit: dict[int, int] = {}
-
-    def add_law(self, number: int, past: int) -> None:
-        """Remember a law change and everything before it."""
-        self._bit[number] = len(self._bit)
-        self.covers[number] = self.bits(past) | (1 << self._bit[number])
-
-    def forget_from(self, number: int) -> None:
-        """Forget the law changes from a number on: they were tried, and not kept."""
-        while self.covers and next(reversed(self.covers)) >= number:
-            del self._bit[self.covers.popitem()[0]]
-
-    def bits(self, past: int) -> int:
-        """Return the bit set of all law changes in a past."""
-        bits = 0
-        for number in self.sets[past]:
-            bits |= self.covers[number]
-        return bits
-
-    def place(self, number: int) -> int:
-        """Return which bit stands for a law change."""
-        return self._bit[number]
-
-    def includes(self, past: int, law: int) -> bool:
-        """Tell whether a law change is in a past."""
-        return bool(self.bits(past) >> self._bit[law] & 1)
-
-    def intern(self, laws: tuple[int, ...]) -> int:
-        """Return the number of a set of latest law changes."""
-        number = self._index.get(laws)
-        if number is None:
-            number = self._index[laws] = len(self.sets)
-            self.sets.append(laws)
-        return number
-
-    def join(self, pasts: Iterable[int]) -> int:
-        """Return the past that holds several: the latest law changes among them."""
-        distinct = set(pasts)
-        if len(distinct) == 1:
-            return distinct.pop()
-        laws = {law for past in distinct for law in self.sets[past]}
-        before = 0
-        for law in laws:
-            before |= self.covers[law] ^ (1 << self._bit[law])
-        return self.intern(tuple(sorted(law for law in laws if not before >> self._bit[law] & 1)))
-
-
 class History:
     """All logs of one space, in memory: heads, tips and digests; the changes themselves are in the store."""
 
@@ -188,7 +134,7 @@ class History:
         """Return what a change hands on: its own past, and itself where it is law or binding."""
         change, number, depth, past, _ = entry
         if change.header.klass <= BINDING:
-            if number not in self.pasts.covers:
+            if not self.pasts.has(number):
                 self.pasts.add_law(number, past)
             past = self.pasts.intern((number,))
         return _new(Parent, (number, depth, past))

@@ -12,7 +12,7 @@ from typing import Any
 import msgpack
 from authors import NOW_MS, key_of
 
-from crdt.history import EMPTY_PAST, Pasts
+from crdt.pasts import EMPTY_PAST, Pasts
 from identity.certificates import certify
 from identity.tickets import Invitation, Offer, draw_up, prove
 from node.domain.area import wire_fields
@@ -248,7 +248,7 @@ class Council:
     def _counted(seen: Folded, opening: bytes, closings: Sequence[bytes], view: View) -> list[Any]:
         joint = 0
         for closing in closings:
-            joint |= seen.law.pasts.covers[seen.numbers[closing]]
+            joint |= seen.law.pasts.covers(seen.numbers[closing])
         return countable(seen.law.openings[opening], joint, view)
 
     def _with_pasts(self, ids: Iterable[bytes]) -> set[bytes]:

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 import msgpack
 
 from crdt.change import BINDING, PUBLIC, Change, Header, change_id, decode_change, digest, encode_change, encode_header
-from crdt.history import Accepted, History, Log, Parent, Pasts
+from crdt.history import Accepted, History, Log, Parent
+from crdt.pasts import Pasts
 from node.store.bulk import insert_many
 
 _CHANGE_COLUMNS = (

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crdt.change import LAW, TALK, Change
-from crdt.history import Gap, Log, Pasts
+from crdt.history import Gap, Log
+from crdt.pasts import Pasts
 from identity.errors import BadSignature
 
 SPACE = founding_of("Ada").id
@@ -68,7 +69,7 @@ def laws_before(reader: Reader, change: Change) -> set[bytes]:
     names = {parent.number: id_ for id_, parent in reader.held.items()}
     pasts = reader.history.pasts
     past = reader.held[change.id].past
-    return {names[number] for number in pasts.covers if pasts.includes(past, number)}
+    return {names[number] for number in pasts.laws() if pasts.includes(past, number)}
 
 
 def ancestors(changes: Sequence[Change]) -> dict[bytes, set[bytes]]:
@@ -283,7 +284,7 @@ def test_joining_pasts_is_union_whatever_the_order(
         stepwise = pasts.join([stepwise, one])
 
     assert joined == pasts.join(shuffled) == stepwise == pasts.join([joined, joined])
-    assert {number for number in pasts.covers if pasts.includes(joined, number)} == expected
+    assert {number for number in pasts.laws() if pasts.includes(joined, number)} == expected
 
 
 def test_a_leaf_names_author_place_and_head() -> None:

@@ -116,7 +116,7 @@ async def test_a_knock_that_law_refuses_is_forgotten_however_often_it_comes(star
     law, pasts = garden.law, garden.history.pasts
 
     def remembered() -> list[int]:
-        return [len(law.refused), len(pasts.covers), len(law.branches), len(garden.index.logs), law.present().bits]
+        return [len(law.refused), len(pasts.laws()), len(law.branches), len(garden.index.logs), law.present().bits]
 
     await amina.keeper.deliver_knock(garden.id, encode_batch([knock]), device.public)
     once = remembered()

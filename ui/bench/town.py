@@ -57,7 +57,7 @@ class Town(Orders):
     async def size(self) -> Data:
         """Return how many changes of law and how many members there are."""
         law = self.space.law
-        return {"changes": len(law.pasts.covers), "members": len(law.members())}
+        return {"changes": len(law.pasts.laws()), "members": len(law.members())}
 
     async def which(self) -> Data:
         """Return where the pages of the only space begin."""

@@ -38,9 +38,12 @@ def countable(opening: Opening, joint: int, view: View) -> list[Ballot]:
             by_person.setdefault(ballot.act.person, []).append(ballot)
     found = []
     for said in by_person.values():
+        if len(said) == 1:
+            found += said
+            continue
         known = 0
         for ballot in said:
-            known |= pasts.covers[ballot.act.number] ^ (1 << pasts.place(ballot.act.number))
+            known |= pasts.covers(ballot.act.number) ^ (1 << pasts.place(ballot.act.number))
         last = [ballot for ballot in said if not known >> pasts.place(ballot.act.number) & 1]
         if len(last) == 1:
             found.append(last[0])

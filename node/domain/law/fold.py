@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from crdt.history import EMPTY_PAST, Pasts
+from crdt.pasts import EMPTY_PAST, Pasts
 from identity.errors import CommonsError, Refused
 from identity.tickets import Terms, Ticket
 from node.domain.area import require
@@ -144,7 +144,7 @@ class Law:
         for author, acts in self._acts.items():
             fork = self.forked.get(author)
             last = next((number for number, seq, _ in reversed(acts) if fork is None or seq < fork), None)
-            bits |= self.pasts.covers[last] if last is not None else 0
+            bits |= self.pasts.covers(last) if last is not None else 0
         return bits
 
     def sealed(self, bits: int) -> Sealed:

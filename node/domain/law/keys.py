@@ -89,7 +89,7 @@ def _all_readers(law: "Law", rank: Rank) -> AbstractSet[bytes]:
 
 
 def _rests_on(law: "Law", handing: Handing, rotation: Handing) -> bool:
-    return bool(law.pasts.covers[handing.number] >> law.pasts.place(rotation.number) & 1)
+    return law.pasts.knows(handing.number, rotation.number)
 
 
 def must_rotate(view: View, rank: Rank | None = None) -> bool:

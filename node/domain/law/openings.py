@@ -19,9 +19,9 @@ def came_unaware(opening: Opening, person: bytes, view: View) -> int | None:
     law = view.law
     ways = [(grant.number, grant.since_ms) for grant in law.grants_of(person) if view.holds(grant)]
     ways += _readmissions(person, view)
-    place, opened, covers = law.pasts.place, law.pasts.bits(opening.change.past), law.pasts.covers
-    at = place(opening.change.number)
-    apart = (time for number, time in ways if not (opened >> place(number) | covers[number] >> at) & 1)
+    pasts, opened = law.pasts, opening.change
+    known = (pasts.includes(opened.past, number) or pasts.knows(number, opened.number) for number, _ in ways)
+    apart = (time for (_, time), is_known in zip(ways, known, strict=True) if not is_known)
     return min(apart, default=None)
 
 
@@ -52,8 +52,7 @@ def left_out(opening: Opening, view: View, people: Iterable[bytes] | None = None
 def _witnesses(opening: Opening, view: View) -> list[Act]:
     """Return what others than its opener said that rests on an opening, as far as it counts."""
     law = view.law
-    at = law.pasts.place(opening.change.number)
     ballots = law.proposals[opening.change.command.proposal].ballots
     said = [act for act, _ in opening.cosigners] + [one.act for one in opening.closings.values()]
-    said += [ballot.act for ballot in ballots if law.pasts.covers[ballot.act.number] >> at & 1]
+    said += [ballot.act for ballot in ballots if law.pasts.knows(ballot.act.number, opening.change.number)]
     return [act for act in said if act.person != opening.opener.person and view.counts(act)]

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from crdt.change import BINDING, Change, verify_change
-from crdt.history import EMPTY_PAST, ROOTLESS, History, Log, Parent
+from crdt.history import ROOTLESS, History, Log, Parent
+from crdt.pasts import EMPTY_PAST
 from identity.errors import BadSignature, Malformed
 from node.domain.law.fold import Law
 from node.domain.law.records import LawChange

@@ -151,8 +151,7 @@ def _is_fork(law: "Law", one: Act, other: Act) -> bool:
     """Tell whether two acts of one device do not know of each other."""
     if one.device != other.device or one.number == other.number:
         return False
-    covers, place = law.pasts.covers, law.pasts.place
-    return not (covers[one.number] >> place(other.number) & 1 or covers[other.number] >> place(one.number) & 1)
+    return not (law.pasts.knows(one.number, other.number) or law.pasts.knows(other.number, one.number))
 
 
 def sealed_at(law: "Law", base: Sealed, bits: int, key: int) -> Sealed:

@@ -69,7 +69,7 @@ class View:
 
     def _knew(self, number: int, cut: Cut) -> bool:
         """Tell whether a removal was decided in the past of a law change."""
-        return cut.proposal in self.law.sealed(self.law.pasts.covers[number]).finals
+        return cut.proposal in self.law.sealed(self.law.pasts.covers(number)).finals
 
     def is_revoked(self, device: bytes) -> bool:
         """Tell whether a device's person ended it."""
@@ -103,8 +103,7 @@ class View:
         if sum(self.counts(act) for act in grant.supports) < grant.needed or self._revoked(grant.device) is not None:
             return False
         leaves = [leave for leave in self.law.leaves.get(grant.person, ()) if self.counts(leave)]
-        covers = self.law.pasts.covers[grant.number]
-        return all(covers >> self.law.pasts.place(leave.number) & 1 for leave in leaves)
+        return all(self.law.pasts.knows(grant.number, leave.number) for leave in leaves)
 
     def grant_of(self, device: bytes) -> Grant | None:
         """Return the grant by which a device stands, if any does; the earliest, where several let it in at once."""
