@@ -254,6 +254,7 @@ class Node:
         """Do what the law asks of this device: let in who knocked; introduce oneself once let in."""
         space = self.road.spaces[id_]
         self._adopt_certificate(space)
+        await self.saying.law_changed(space)
         if space.state == "member":
             await belonging.enter(self.road, self.me, space)
         await self._follow_topics()

@@ -163,7 +163,8 @@ class PostActions(NamedTuple):
 class PostView(NamedTuple):
     """A post or a reply as one reader sees it.
 
-    ``sending`` is "waiting" within the ten seconds of undo (``undo_seconds`` are left), "sending" once signed and
+    ``sending`` is "waiting" within the ten seconds of undo (``undo_seconds`` are left), or for longer where ``held``
+    says why it cannot be signed as things are; "sending" once signed and
     not yet with any neighbour, then "shared" with ``reached`` neighbours known to hold it; ``is_from_here`` says that
     this device signed it, so that none means something. ``depth`` counts from 0 for the thread's first post. ``why``
     says why a ranked item is shown; empty in lists by time. ``decision`` is what the post says the reasons for.
@@ -180,6 +181,7 @@ class PostView(NamedTuple):
     is_from_here: bool = False
     sending: Sending = "shared"
     undo_seconds: int = 0
+    held: str = ""
     is_new: bool = False
     is_mine: bool = False
     edited_ms: int | None = None

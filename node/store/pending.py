@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from identity.errors import Refused
 
+HELD_MS = 2**53 - 1
+"""When something is due that waits until something else has changed."""
+
 
 class PendingRow(NamedTuple):
     """A command waiting to be signed at `due`, in ms since the epoch; `body` is `[kind, fields…]` in msgpack."""

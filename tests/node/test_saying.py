@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
-from loopback import SETTINGS, Neighbourhood, link_to, same, until
+from gardens import decided, garden_of, here, law, voted
+from loopback import SETTINGS, Neighbourhood, clock_of, link_to, same, until
 
 from identity.errors import Refused
+from node.domain.law.membership import SuspendMember
 from node.domain.posts import WritePost
+from node.ingest import deciding
 from node.runtime import Node
 from node.store import queries
 
@@ -61,3 +64,57 @@ async def test_how_far_a_post_travelled_is_known_after_a_restart(start: Neighbou
     await again.close()
 
     assert reached == 1
+
+
+async def test_what_the_rules_refuse_is_kept_with_the_reason_and_tried_again_when_law_has_changed(
+    start: Neighbourhood, caplog: pytest.LogCaptureFixture
+) -> None:
+    nodes, space = await garden_of(start, "Amina", "Bola", suspenders=1, suspension_days=60)
+    amina, bola = nodes
+    await deciding.submit(amina.road, here(amina, space), SuspendMember(bola.road.me))
+    await until(lambda: law(bola, space).present().suspended_until(bola.road.me, bola.clock_ms()) is not None)
+    await until(lambda: law(bola, space).proposals and same(space, *nodes))
+
+    number = await bola.say_later(here(bola, space), WritePost("let me speak", None, None, []))
+    await until(lambda: number in bola.saying.held)
+    reason = bola.saying.held[number]
+    caplog.clear()
+    await clock_of(bola).later(hours=2)
+    other = await bola.say_later(here(bola, space), WritePost("and again", None, None, []))  # which wakes who signs
+    await until(lambda: other in bola.saying.held)
+    tried = [record for record in caplog.records if "cannot be signed" in record.message]
+    waiting = {row.no for row in await bola.pending()}
+    (review,) = law(bola, space).proposals
+    await voted(space, nodes, review)
+    await until(lambda: not bola.saying.held)
+
+    async def is_said() -> bool:
+        return {"let me speak", "and again"} <= {*await texts(bola)}
+
+    await until(is_said)
+    assert "paused your posting" in reason
+    assert (len(tried), waiting, await bola.pending()) == (1, {number, other}, [])
+
+
+async def test_what_nobody_may_sign_any_more_can_be_taken_back_and_is_tried_once_at_each_start(
+    start: Neighbourhood, caplog: pytest.LogCaptureFixture
+) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await decided(space, [amina], ["remove", bola.road.me])
+    await until(lambda: not law(bola, space).present().is_member(bola.road.me))
+    await amina.close()
+
+    number = await bola.say_later(here(bola, space), WritePost("still me", None, None, []))
+    await until(lambda: number in bola.saying.held)
+    await bola.close()
+    caplog.clear()
+    again = await start.nameless("Bola")
+    await until(lambda: number in again.saying.held)
+    await clock_of(again).later(days=1)
+    tried = [record for record in caplog.records if "cannot be signed" in record.message]
+    body = await again.undo(number)
+
+    assert len(tried) == 1
+    assert body is not None
+    assert body[1] == "still me"
+    assert (again.saying.held, await again.pending()) == ({}, [])

@@ -56,6 +56,20 @@ async def test_post_reply_edit_history_and_retract(garden: Place) -> None:
     assert "I bring a washer." in gone.text
 
 
+async def test_a_post_that_cannot_be_signed_says_why_and_gives_its_words_back(garden: Place) -> None:
+    node, space, browser, here = garden
+    number = await node.say_later(space, WritePost("too late", None, None, []))
+    node.saying.held[number] = "you are no longer a member of this space"
+
+    shown = await browser.open(here)
+    undone = await browser.send(shown.form(f"/undo/{number}"))
+
+    assert "You are no longer a member of this space." in shown.text
+    assert "until it is signed and shared" not in shown.text
+    assert undone.form(here).fields["text"].strip() == "too late"
+    assert await node.pending() == []
+
+
 async def test_a_pending_post_can_be_undone_and_its_words_come_back(garden: Place) -> None:
     node, _, browser, here = garden
     feed = await browser.open(here)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import msgpack
 from markupsafe import Markup
 
-from identity.errors import CommonsError
+from identity.errors import CommonsError, Refused
 from identity.keys import to_did
 from node.domain.area import read_command
 from node.domain.mentions import mentions
@@ -150,16 +150,18 @@ async def waiting_posts(visit: Visit, thread: bytes | None) -> list[Waiting]:
 
 def waiting_view(visit: Visit, one: Waiting, me: PersonRef) -> PostView:
     """Return a post that can still be undone."""
-    left_s = max(0, -(-(one.row.due - visit.node.clock_ms()) // 1000))
+    now, held = visit.node.clock_ms(), visit.node.saying.held.get(one.row.no, "")
+    left_s = max(0, -(-(one.row.due - now) // 1000)) if not held else 0
     return PostView(
         id=f"pending-{one.row.no}",
         author=me,
-        time_ms=one.row.due - int(visit.node.config.undo_s * 1000),
+        time_ms=min(one.row.due - int(visit.node.config.undo_s * 1000), now),
         text_html=shown(one.command.text, mentioned(visit, one.command.text, visit.node.me.person)),
         thread_url="",
         depth=1 if one.command.thread else 0,
         sending="waiting",
         undo_seconds=left_s,
+        held=sentence(Refused(held)) if held else "",
         is_mine=True,
         actions=PostActions(undo=visit.url(f"/undo/{one.row.no}")),
     )
