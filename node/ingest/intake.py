@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crdt.batch import Batch
-from crdt.change import BINDING, PUBLIC
+from crdt.change import BINDING, PUBLIC, Change
 from crdt.history import Accepted, Log
 from identity.errors import Malformed
 from identity.keys import SigningKey
@@ -73,6 +73,7 @@ class Intake:
     granted: set[bytes] = field(default_factory=set)
     lacking: set[bytes] = field(default_factory=set)
     branches: list[tuple[Accepted, Opened]] = field(default_factory=list)
+    has_judged: bool = False
     _known: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -80,6 +81,9 @@ class Intake:
 
     def take_all(self, accepted: Sequence[Accepted], batch: Batch) -> list[Accepted]:
         """Open and judge changes in order; leave out strangers and what rests on them."""
+        for entry in accepted:
+            if entry.change.body is None:
+                self._check_eraser(entry, batch)
         kept: list[Accepted] = []
         left_out: set[int] = set()
         for entry in accepted:
@@ -91,6 +95,19 @@ class Intake:
                 left_out.add(entry.number)
         self.plan.accepted = kept
         return kept
+
+    def undo(self) -> bool:
+        """Take back what a batch that is not stored changed in memory; tell whether that was all of it.
+
+        What was judged of law is not taken back here: then the space has to be read anew.
+        """
+        index = self.space.index
+        for author, log in self.new_logs.items():
+            del index.authors[log.number], index.logs[author]
+        for no, name, _, _ in self.plan.secrets:
+            index.secrets.pop(name, None)
+            index.names.pop(no, None)
+        return not self.has_judged
 
     def _belongs(self, entry: Accepted, batch: Batch) -> bool:
         space, header = self.space, entry.change.header
@@ -150,6 +167,7 @@ class Intake:
             self.plan.refusals.append((entry.number, reason))
             return
         law_change = space.law_change(entry, opened.command)
+        self.has_judged = True
         if not space.law.judge(law_change):
             self.plan.refusals.append((entry.number, space.law.refused[entry.number]))
             return
@@ -264,15 +282,28 @@ class Intake:
         if epoch not in self.space.index.secrets:
             self.number_secrets([(epoch, "unknown")])
 
-    def _keep_erased(self, entry: Accepted, batch: Batch) -> None:
-        """A body of talk may be missing, with the verified change that erased it; law and what it counts stay."""
+    def _check_eraser(self, entry: Accepted, batch: Batch) -> tuple[Change, Opened]:
+        """A body of talk may be missing, with the verified change that erased it; law and what it counts stay.
+
+        That is looked at before anything of a batch is judged, and again when its keys may have come with it.
+
+        Raises:
+            Malformed: if it is not so.
+        """
         space = self.space
         if entry.change.header.klass <= BINDING:
             raise Malformed("law came without its body, which nobody takes back")
         eraser = batch.erasers.get(entry.change.id)
         opened = space.open(eraser) if eraser and eraser.header.space == space.id else None
-        if eraser is None or opened is None or not self._erases(opened, entry):
+        if eraser is None or opened is None or not (opened.locked or self._erases(opened, entry)):
             raise Malformed("a change came without its body, and not with what erased it")
+        return eraser, opened
+
+    def _keep_erased(self, entry: Accepted, batch: Batch) -> None:
+        space = self.space
+        eraser, opened = self._check_eraser(entry, batch)
+        if not self._erases(opened, entry):
+            raise Malformed("a change came without its body, and with something that cannot be read")
         if not self._may_erase(eraser.header.author, opened.command, entry.change.header.author):
             raise Malformed("a change was erased by somebody else")
         self.plan.erased.append((entry.change, entry.number, eraser))

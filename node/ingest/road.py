@@ -237,21 +237,7 @@ class Road:
         work = self.intake(space)
         work.opened = arrival.opened
         work.plan.settles = arrival.settles
-        try:
-            kept = work.take_all(verdict.accepted, batch)
-            if kept:
-                self._next_change += len(verdict.accepted)
-                step = await weigh(self, work, kept) if space.index.forked else None
-                await fold(self.database, work)
-                work.finish(kept)
-                arrival.writing.set()
-                await self.database.transaction(work.plan.write)
-                self._applied(work, kept, step)
-                if work.plan.erased:
-                    await self.database.forget()
-        except BaseException:
-            await self.reload(space)
-            raise
+        kept = await self._store(space, work, verdict, arrival)
         self.elsewhere += work.elsewhere
         if work.unlocked:
             await self._read_locked(space)
@@ -271,6 +257,26 @@ class Road:
         await settle_again(self, self.spaces[id_])
         await follow_pauses(self, self.spaces[id_])
         return self.spaces[id_]
+
+    async def _store(self, space: Space, work: Intake, verdict: Verdict, arrival: Arrival) -> list[Accepted]:
+        """Judge and store what is accepted of a batch; if that fails, memory holds what it held before."""
+        try:
+            kept = work.take_all(verdict.accepted, arrival.batch)
+            if kept:
+                self._next_change += len(verdict.accepted)
+                step = await weigh(self, work, kept) if space.index.forked else None
+                await fold(self.database, work)
+                work.finish(kept)
+                arrival.writing.set()
+                await self.database.transaction(work.plan.write)
+                self._applied(work, kept, step)
+                if work.plan.erased:
+                    await self.database.forget()
+        except BaseException as error:
+            if not isinstance(error, Malformed) or not work.undo():
+                await self.reload(space)
+            raise
+        return kept
 
     async def _held(self, space: Space, changes: Sequence[Change]) -> dict[bytes, Parent]:
         """Return what the store holds of a batch's parents, and of the changes themselves where that may be."""

@@ -53,6 +53,49 @@ async def test_law_whose_body_was_left_out_is_taken_from_nobody(start: Neighbour
     assert [entry.change for entry in outcome.accepted] == [law]
 
 
+async def test_a_malformed_batch_is_undone_without_reading_all_law_anew(start: Neighbourhood) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    mallory = await Member.join(amina, garden, "Mallory")
+    law = next_of(garden, mallory, WithdrawTicket(bytes(32)), None)
+    post = next_of(garden, mallory, RetractPost(bytes(32), None, None, []), law)
+    stripped = post._replace(body=None)
+    before = len(garden.index.logs), dict(garden.index.secrets), garden.law.present().bits
+
+    for batch in (Batch([law, stripped], {}), Batch([law, stripped], {post.id: law})):
+        with pytest.raises(Malformed):
+            await amina.road.receive(garden, batch, mallory.device.public)
+
+    assert amina.road.spaces[garden.id] is garden
+    assert (len(garden.index.logs), dict(garden.index.secrets), garden.law.present().bits) == before
+    outcome = await amina.road.receive(garden, Batch([law, post], {}), mallory.device.public)
+    assert [entry.change for entry in outcome.accepted] == [law, post]
+
+
+async def test_a_malformed_batch_leaves_no_number_of_a_secret_that_the_store_does_not_know(
+    start: Neighbourhood,
+) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden")
+    kim = await Member.join(amina, garden, "Kim")
+    log, secret, body = garden.history.logs[kim.device.public], new_secret(), WritePost("hidden", None, None, [])
+    header = Header(garden.id, log.author, log.seq + 1, log.head, (), amina.clock_ms(), body.klass, b"", b"", 0)
+    post = make(header, encode_body(body.kind, wire_fields(body)), kim.device, secret)
+    stripped = next_of(garden, kim, RetractPost(bytes(32), None, None, []), post)._replace(body=None)
+    lie = Batch([post, stripped], {stripped.id: post})
+
+    with pytest.raises(Malformed):
+        await amina.road.receive(garden, lie, kim.device.public)
+    undone = amina.road.spaces[garden.id] is garden
+    outcome = await amina.road.receive(garden, Batch([post], {}), kim.device.public)
+    await amina.close()
+    again = await start.nameless("Amina")
+
+    assert undone
+    assert [entry.change for entry in outcome.accepted] == [post]
+    assert again.road.spaces[garden.id].history.logs[kim.device.public].head == post.id
+
+
 async def test_what_cannot_be_read_yet_takes_no_body_back_where_newcomers_read_the_past(start: Neighbourhood) -> None:
     amina = await start("Amina")
     garden = await amina.found("Garden")
