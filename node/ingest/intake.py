@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crdt.batch import Batch
-from crdt.change import BINDING, PUBLIC, Change
+from crdt.change import BINDING, PUBLIC, TALK, Change
 from crdt.history import Accepted, Log
 from identity.errors import Malformed
 from identity.keys import SigningKey
@@ -294,7 +294,7 @@ class Intake:
         if entry.change.header.klass <= BINDING:
             raise Malformed("law came without its body, which nobody takes back")
         eraser = batch.erasers.get(entry.change.id)
-        opened = space.open(eraser) if eraser and eraser.header.space == space.id else None
+        opened = space.open(eraser) if eraser and _may_come_after(eraser, entry.change) else None
         if eraser is None or opened is None or not (opened.locked or self._erases(opened, entry)):
             raise Malformed("a change came without its body, and not with what erased it")
         return eraser, opened
@@ -354,3 +354,10 @@ class Intake:
         log = self.space.history.logs.get(header.author) or self.new_logs[header.author]
         parent = self.space.history.as_parent(entry)
         return replace(log, seq=header.seq, head=entry.change.id, parent=parent, time=header.time)
+
+
+def _may_come_after(eraser: Change, erased: Change) -> bool:
+    """Tell whether a change may have taken back another's body, by what is seen of it where it cannot be read."""
+    one, other = eraser.header, erased.header
+    is_later = one.author != other.author or one.seq > other.seq
+    return one.space == other.space and one.klass == TALK and is_later

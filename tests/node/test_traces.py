@@ -113,6 +113,29 @@ async def test_what_cannot_be_read_yet_takes_no_body_back_where_newcomers_read_t
         await amina.road.receive(garden, stripped, kim.device.public)
 
 
+@pytest.mark.parametrize("eraser", [0, 1, 3])
+async def test_nothing_said_before_takes_a_body_back_and_no_law_also_where_it_cannot_be_read(
+    start: Neighbourhood, eraser: int
+) -> None:
+    amina = await start("Amina")
+    garden = await amina.found("Garden", {"newcomers_read_past": False})
+    kim = await Member.join(amina, garden, "Kim")
+    log = garden.history.logs[kim.device.public]
+    secret, seq, prev, said = new_secret(), log.seq, log.head, list[Change]()
+    commands = [WritePost("one", None, None, []), WritePost("two", None, None, [])]
+    for body in (*commands, RetractPost(bytes(32), None, None, []), WithdrawTicket(bytes(32))):
+        header = Header(garden.id, log.author, seq + 1, prev, (), amina.clock_ms(), body.klass, b"", b"", 0)
+        said.append(make(header, encode_body(body.kind, wire_fields(body)), kim.device, secret))
+        seq, prev = said[-1].header.seq, said[-1].id
+    hidden = [said[0], said[1]._replace(body=None), *said[2:]]
+
+    with pytest.raises(Malformed):
+        await amina.road.receive(garden, Batch(hidden, {said[1].id: said[eraser]}), kim.device.public)
+    outcome = await amina.road.receive(garden, Batch(hidden, {said[1].id: said[2]}), kim.device.public)
+
+    assert len(outcome.accepted) == len(said)
+
+
 async def test_who_has_left_says_nothing_more_from_any_device(start: Neighbourhood) -> None:
     amina = await start("Amina")
     garden = await amina.found("Garden")
