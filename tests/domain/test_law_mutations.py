@@ -9,6 +9,7 @@ import test_ended_devices
 import test_hand_overs
 import test_openings
 import test_removals
+import test_seals
 import test_takeovers
 
 from node.domain.law import deciding, emergency, endings, sealed
@@ -30,7 +31,7 @@ def _none(*_: Any) -> Any:
         (
             deciding,
             "one_root_each",
-            test_deciding.test_a_second_support_in_one_log_does_not_count_and_the_first_seal_stays,
+            test_seals.test_a_second_support_in_one_log_does_not_count_and_the_first_seal_stays,
         ),
         (
             deciding,
