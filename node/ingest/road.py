@@ -372,11 +372,6 @@ class Road:
         """Return a space as it lies in the store."""
         return await self.database.read(lambda db: read_again(db, self.vault, space, self.device.public))
 
-    async def load(self, row: SpaceRow) -> Space:
-        """Read one space's heads, secrets and law from the store."""
-        device = self.device.public
-        return await self.database.read(lambda db: read_space(db, self.vault, row, device))
-
     async def open(self) -> None:
         """Read every space from the store."""
 
@@ -386,7 +381,8 @@ class Road:
 
         self._next_change, self._next_log, rows = await self.database.read(read)
         for row in rows:
-            space = self.spaces[row.id] = await self.load(row)
+            space = await self.database.read(lambda db, row=row: read_space(db, self.vault, row, self.device.public))  # type: ignore[misc]
+            self.spaces[row.id] = space
             await make_cuts(self, space)  # power may have gone between a removal and its cut
             await settle_again(self, self.spaces[row.id])
 

@@ -9,7 +9,8 @@ from collections.abc import Set as AbstractSet
 from typing import NamedTuple
 
 from crdt.change import TALK, Change, encode_change
-from crdt.history import Log, Pasts
+from crdt.history import Log
+from crdt.pasts import Pasts
 from crdt.standing import Node
 from node.store.log import SpaceIndex, Stored, as_parent, number_of, read_changes, read_deps
 from node.store.readmodel import numbers_about
