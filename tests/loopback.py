@@ -85,6 +85,11 @@ class Neighbourhood:
             await node.close()
 
 
+async def at_rest(node: Node) -> None:
+    """Wait until a node does nothing by itself: it has followed law, and done its offices' duties."""
+    await until(lambda: not node._after._running and not node.duties.is_at_work())
+
+
 async def until(holds: Callable[[], object], seconds: float = PATIENCE_S) -> None:
     """Wait until something holds; it may be a coroutine."""
     async with asyncio.timeout(seconds):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from gardens import decided, garden_of, here, is_open, law, voted
-from loopback import SETTINGS, Neighbourhood, clock_of, link_to, same, until
+from loopback import SETTINGS, Neighbourhood, at_rest, clock_of, link_to, same, until
 
 from identity.errors import Refused
 from node.domain.law.membership import SuspendMember
@@ -75,7 +75,7 @@ async def test_what_the_rules_refuse_is_kept_with_the_reason_and_tried_again_whe
     await until(lambda: law(bola, space).present().suspended_until(bola.road.me, bola.clock_ms()) is not None)
     await until(lambda: any(is_open(bola, space, review) for review in law(bola, space).proposals))
     await bola.stop_network()  # so that law rests
-    await until(lambda: not bola._after._running and not bola.duties.is_at_work())
+    await at_rest(bola)
 
     number = await bola.say_later(here(bola, space), WritePost("let me speak", None, None, []))
     await until(lambda: number in bola.saying.held)

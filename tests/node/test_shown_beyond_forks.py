@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gardens import here, texts
-from loopback import Neighbourhood
+from loopback import Neighbourhood, at_rest
 from other_members import Member
 
 from crdt.batch import Batch
@@ -71,6 +71,7 @@ async def quarter(start: Neighbourhood) -> Quarter:
     amina = await start("Amina")
     garden = await amina.found("Garden")
     others = [await Member.join(amina, here(amina, garden.id), name, seed) for seed, name in enumerate("KMN", 1)]
+    await at_rest(amina)  # what she says by herself would build on what the others say
     return Quarter(amina, garden.id, others)
 
 
@@ -83,6 +84,7 @@ async def with_phone(quarter: Quarter) -> None:
     command = EnterDevice(certificate)
     body = encode_body(command.kind, wire_fields(command))
     await quarter.hear(make(header, body, PHONE, quarter.space.secret_for(command.klass)))
+    await at_rest(quarter.node)
     assert quarter.space.law.person_of(PHONE.public) == quarter.kims_root.public
 
 
