@@ -286,7 +286,7 @@ async def serve() -> None:
     except BrokenPipeError:
         pass  # whoever asked has ended
     finally:  # an open database would keep the process from ending
-        if isinstance(orders, Orders) and hasattr(orders, "node"):
+        if hasattr(orders, "node"):
             await orders.close()
 
 
