@@ -68,13 +68,16 @@ class Pasts:
             self._whole[number] = whole
         return whole
 
+    def covers_all(self, numbers: Iterable[int]) -> int:
+        """Return the bit set of several law changes and of everything in their pasts."""
+        return _joined(_union([self._chunks[number] for number in numbers]))
+
     def _whole_of(self, number: int) -> int:
         bit = self._bit[number]
         laws = self.sets[self._past[bit]]
         if len(laws) == 1 and laws[0] in self._whole:  # where law is gone through in its order
             return self._whole[laws[0]] | (1 << bit)
-        parts = [part.to_bytes(_BYTES, "little") for part in self._chunks[number]]
-        return int.from_bytes(b"".join(parts), "little")
+        return _joined(self._chunks[number])
 
     def knows(self, number: int, other: int) -> bool:
         """Tell whether a law change lies in the past of one, or is that one."""
@@ -121,6 +124,11 @@ def _union(sets: list[Chunks]) -> Chunks:
     """Return what lies in any of several bit sets, sharing what chunks they share."""
     longest = max(map(len, sets), default=0)
     return tuple([_merged([chunks[at] for chunks in sets if at < len(chunks)]) for at in range(longest)])
+
+
+def _joined(chunks: Chunks) -> int:
+    """Return a bit set in one piece."""
+    return int.from_bytes(b"".join([part.to_bytes(_BYTES, "little") for part in chunks]), "little")
 
 
 def _merged(parts: list[int]) -> int:

@@ -6,10 +6,11 @@ and only what others built on keeps its own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from crdt.history import History, Log
+from crdt.change import LAW
+from crdt.history import Accepted, History, Log
 from node.domain.law.keys import rotations
 from node.ingest.forks import settle_anew
 from node.ingest.spaces import Space
@@ -64,14 +65,38 @@ def due_ends(space: Space, cuts: Mapping[bytes, int]) -> dict[bytes, int | None]
     return ends
 
 
-async def make_cuts(road: Road, space: Space) -> None:
-    """Void what lies beyond the cuts that law made, and give effect back where it makes them no more."""
-    if space.law.forked:  # what lies beyond a fork stands once others built on it, new keys too
-        space.secrets.adopt_among(rotations(space.law.present()))
-    ends = due_ends(space, await road.seen.ends(road, space))
-    if not ends:
-        return
+def moves_law(space: Space, kept: Sequence[Accepted]) -> bool:
+    """Tell whether what was just stored may alter law: it is law itself, or builds on some that nobody had built on."""
+    return any(entry.change.header.klass == LAW for entry in kept) or space.law.left_out() != space.left_out
 
+
+async def make_cuts(road: Road, space: Space) -> None:
+    """Void what lies beyond the cuts that law made, and give effect back where it makes them no more.
+
+    What is void now may have made another cut, or kept one from being made. A log that went on in one go, and ends
+    again, ends.
+    """
+    gone_on: set[bytes] = set()
+    while True:
+        law = space.law
+        if law.left_out():  # what lies beyond an end stands once others built on it, new keys too
+            space.secrets.adopt_among(rotations(law.present()))
+        ends = due_ends(space, await road.seen.ends(road, space))
+        later = {device for device, end in ends.items() if _is_later(end, space.history.logs[device].forked)}
+        ends = {device: end for device, end in ends.items() if device not in later & gone_on}
+        if not ends:
+            space.left_out = law.left_out()
+            return
+        gone_on |= later
+        await _move_ends(road, space, ends)
+        space = road.spaces[space.id]
+
+
+def _is_later(end: int | None, present: int | None) -> bool:
+    return present is not None and (end is None or end > present)
+
+
+async def _move_ends(road: Road, space: Space, ends: Mapping[bytes, int | None]) -> None:
     def work(connection: Any) -> None:
         logs = [(_ended(connection, space.history, device, seq), device) for device, seq in ends.items()]
         known = [(log, space.person_of(device)) for log, device in logs]

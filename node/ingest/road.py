@@ -20,7 +20,7 @@ from identity.keys import SigningKey, short
 from identity.sealed import name_of
 from node.domain.area import require
 from node.domain.law.membership import AdmitMember, CertifyDevice, FoundSpace
-from node.ingest.cuts import Seen, make_cuts
+from node.ingest.cuts import Seen, make_cuts, moves_law
 from node.ingest.folding import fold
 from node.ingest.forks import settle_again, settle_forks, weigh
 from node.ingest.intake import Arrival, Intake
@@ -242,7 +242,7 @@ class Road:
         if work.unlocked:
             await self._read_locked(space)
             space = self.spaces[space.id]
-        if any(entry.change.header.klass == LAW for entry in kept):
+        if moves_law(space, kept):
             space = await self.follow_law(space.id)
         elif space.law.suspensions and any(entry.change.header.klass == BINDING for entry in kept):
             await follow_pauses(self, space)

@@ -16,7 +16,7 @@ from identity.errors import CommonsError, Malformed
 from identity.sealed import SECRET_BYTES, name_of, open_with, seal_to
 from node.domain import registry
 from node.domain.area import Fact, read_command, require
-from node.domain.law.fold import Law, LawChange
+from node.domain.law.fold import Ends, Law, LawChange
 from node.domain.law.keys import Rank, is_rotation, rank_of
 from node.domain.law.membership import RotateKeys
 from node.domain.law.view import View
@@ -221,16 +221,18 @@ class Space:
     may_lack_files: bool = True
     doubts: Doubts | None = None
     settled_for: dict[bytes, bytes] = field(default_factory=dict)
-    _ends: tuple[int, frozenset[int]] | None = None
+    left_out: int = 0  # the law that did not stand when law was followed last
+    _ends: tuple[int, Ends] | None = None
 
     def __post_init__(self) -> None:
         self.law = Law(self.history.pasts, self.id)
         self.law.latest = self._latest
 
-    def _latest(self) -> frozenset[int]:
-        """Return the pasts that the logs end with; they are looked through anew once something was stored."""
+    def _latest(self) -> Ends:
+        """Return with what the logs end; they are looked through anew once something was stored."""
         if self._ends is None or self._ends[0] != self.history.size:
-            self._ends = self.history.size, frozenset(log.parent.past for log in self.history.logs.values())
+            logs = self.history.logs.values()
+            self._ends = self.history.size, tuple((log.author, log.seq, log.parent.past) for log in logs)
         return self._ends[1]
 
     @property

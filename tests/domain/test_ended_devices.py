@@ -94,9 +94,11 @@ def test_whose_a_device_is_shows_in_the_past_of_who_ends_it() -> None:
     assert view.person_of(phone.device.public) == ADA.root.public
 
 
+@pytest.mark.parametrize("answered", [False, True])
 @pytest.mark.parametrize("said", ["leave", "end another", "add a device"])
-def test_what_an_ended_device_says_beyond_its_end_is_void(said: str) -> None:
+def test_what_an_ended_device_says_beyond_its_end_is_void(said: str, answered: bool) -> None:
     town = Town()
+    ben = town.join("Ben")
     phone, entered = enter(town, 1)
     tablet, there = enter(town, 2, entered)
     watch = Person("Ada", town.ada.root, 3)
@@ -108,11 +110,13 @@ def test_what_an_ended_device_says_beyond_its_end_is_void(said: str) -> None:
     else:
         join = town.knock(watch, town.invite(phone, "device", name="watch"))
         town.sign(phone, CertifyDevice(join.id, watch.certificate, []), join, there)
+    if answered:
+        town.sign(ben, WithdrawTicket(bytes(32)), phone.log[-1])
 
     view, _ = alike(town)
 
     standing = {grant.device for grant in view.standing()}
-    assert standing == {town.ada.device.public, tablet.device.public}
+    assert standing == {town.ada.device.public, tablet.device.public, ben.device.public}
 
 
 def test_two_devices_that_end_each_other_unaware_of_it_are_both_ended() -> None:

@@ -74,7 +74,7 @@ def _none(*_: Any) -> Any:
         (
             endings,
             "_against",
-            lambda: test_ended_devices.test_what_an_ended_device_says_beyond_its_end_is_void("end another"),
+            lambda: test_ended_devices.test_what_an_ended_device_says_beyond_its_end_is_void("end another", True),
         ),
         (
             View,

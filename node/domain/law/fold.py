@@ -5,7 +5,7 @@ effect and, if not, why, in words for the public log. What it keeps only grows; 
 `View` of a past, so two nodes with the same set of changes agree on everything.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -39,10 +39,12 @@ from node.domain.law.records import (
     Takeover,
 )
 from node.domain.law.sealed import FOREVER_MS, Sealed, sealed_at
+from node.domain.law.standing import as_it_stands
 from node.domain.law.view import FOUNDER_ROLES, View
 
 __all__ = ["MAX_KNOCKS", "Grant", "Join", "Law", "LawChange"]
 
+Ends = Sequence[tuple[bytes, int, int]]  # whose log, its last sequence number, the past that this hands on
 TicketId = tuple[bytes, bytes]  # the device that issued it and its key: the key alone anybody could name again
 MAX_STATES = 256
 _ENDING = (FoundSpace, RevokeDevice, ReplaceDevice)
@@ -91,15 +93,15 @@ class Law:
     branches: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     offered: dict[bytes, list[Act]] = field(default_factory=dict)
     refused: dict[int, str] = field(default_factory=dict)
-    latest: Callable[[], Iterable[int]] = tuple  # the pasts that the logs end with, as far as they stand
+    latest: Callable[[], Ends] = tuple  # with what the logs end, as far as they stand
+    heard: int = 0  # the bits of all law
     _persons: dict[bytes, list[Grant]] = field(default_factory=dict)
     _acts: dict[bytes, list[tuple[int, int, int]]] = field(default_factory=dict)
     _moved: bool = False
     _standing: Standing | None = None
-    _seen: int = 0
     _mask: int = 0
     _founded: Sealed | None = None
-    _present: tuple[tuple[tuple[tuple[bytes, int], ...], frozenset[int]], View] | None = None
+    _present: tuple[tuple[tuple[bytes, int], ...], Ends | None, View] | None = None
     _states: dict[int, Sealed] = field(default_factory=dict)
 
     # -- views -------------------------------------------------------------------------------------------------------
@@ -114,15 +116,23 @@ class Law:
         return self.view(change.past)
 
     def present(self) -> View:
-        """Return the law as far as this node has heard; the same view until law changes, for it remembers much."""
-        forked = tuple(self.forked.items())
-        shown = frozenset(self.latest()) if forked else frozenset()
-        if self._present is None or self._present[0] != (forked, shown):
-            bits = self._standing_bits(shown) if forked else self._seen
-            view = View(self, bits, self.sealed(bits), now=True)
-            self._standing = None if forked else self._same_standing(view)
-            self._present = (forked, shown), view
-        return self._present[1]
+        """Return the law as far as this node has heard and it stands; the same view until law changes.
+
+        It remembers much. Where some law does not stand, talk that builds on it can alter that.
+        """
+        forked, known = tuple(self.forked.items()), self._present
+        if known is not None and known[0] == forked and (known[1] is None or known[1] == self.latest()):
+            return known[2]
+        view = as_it_stands(self)
+        whole = not forked and view.bits == self.heard
+        self._standing = self._same_standing(view) if whole else None
+        self._moved = self._moved or (known is not None and known[2].bits != view.bits)
+        self._present = forked, None if whole else self.latest(), view
+        return view
+
+    def left_out(self) -> int:
+        """Return the bits of what was heard and does not stand."""
+        return self.heard ^ self.present().bits
 
     def _same_standing(self, view: View) -> Standing:
         """Let the present view know what the one before found of who stands, where nothing since then bears on it."""
@@ -132,20 +142,6 @@ class Law:
             for device in known.stale:
                 view.stands.pop(device, None)
         return Standing(view.sealed.removed, view.sealed.cuts, view.stands, set())
-
-    def _standing_bits(self, shown: Iterable[int]) -> int:
-        """Return what stands though logs are forked: law before the forks, and what anything that stands builds on.
-
-        Of what else lies beyond a fork, one node holds more than another.
-        """
-        bits = 0
-        for past in shown:
-            bits |= self.pasts.bits(past)
-        for author, acts in self._acts.items():
-            fork = self.forked.get(author)
-            last = next((number for number, seq, _ in reversed(acts) if fork is None or seq < fork), None)
-            bits |= self.pasts.covers(last) if last is not None else 0
-        return bits
 
     def sealed(self, bits: int) -> Sealed:
         """Return what sealed decisions amount to in a past."""
@@ -254,7 +250,7 @@ class Law:
             self.refused[change.number] = str(error)
             return False
         finally:
-            self._seen |= 1 << self.pasts.place(change.number)
+            self.heard |= 1 << self.pasts.place(change.number)
         effect()
         self._present = None
         self._note_standing(change)
@@ -332,6 +328,14 @@ class Law:
             self.branches.setdefault(change.author, []).append((number, change.number, min(seq, change.seq)))
         acts.append((change.number, change.seq, change.time))
         return is_branch
+
+    def authors(self) -> Iterable[bytes]:
+        """Return the devices that said anything of law."""
+        return self._acts
+
+    def acts_of(self, device: bytes) -> Sequence[tuple[int, int, int]]:
+        """Return of everything a device said of law its number, sequence number and time, in order of arrival."""
+        return self._acts.get(device, ())
 
     def _own_time(self, change: LawChange, view: View) -> int:
         """Return the latest time that a change's own log claims before it."""

@@ -59,7 +59,7 @@ def readers(view: View, rank: Rank | None = None) -> AbstractSet[bytes]:
             return set()
         rank = present.depth, present.id
     law = view.law
-    if view.now and not law.forked:
+    if view.now and view.bits == law.heard:
         return _all_readers(law, rank)
     rotation = next((h for h in law.handings if (h.depth, h.id) == rank), None)
     since = [h for h in law.handings if rotation is not None and _rests_on(law, h, rotation)]

@@ -11,7 +11,7 @@ from crdt.change import BINDING, Change, verify_change
 from crdt.history import ROOTLESS, History, Log, Parent
 from crdt.pasts import EMPTY_PAST
 from identity.errors import BadSignature, Malformed
-from node.domain.law.fold import Law
+from node.domain.law.fold import Ends, Law
 from node.domain.law.records import LawChange
 
 _UNREAD = "its body cannot be read here"
@@ -71,9 +71,10 @@ class Replay:
         past = self.history.pasts.join([parent.past for parent in parents]) if names else EMPTY_PAST
         return Parent(len(self._held) + 1, max(parent.depth for parent in parents) + 1, past)
 
-    def _latest(self) -> set[int]:
+    def _latest(self) -> Ends:
         forked = self.law.forked
-        return {held.parent.past for held in self._held.values() if held.seq < forked.get(held.author, held.seq + 1)}
+        held = self._held.values()
+        return [(h.author, h.seq, h.parent.past) for h in held if h.seq < forked.get(h.author, h.seq + 1)]
 
     def _judge(self, change: Change, command: Any, parent: Parent) -> None:
         if command is None:

@@ -24,7 +24,7 @@ FOUNDER_ROLES = (STEWARD, MODERATOR, WELCOMER)
 class View:
     """The law in the past whose changes are these bits; `now` adds what fork proofs say that lie in no past."""
 
-    __slots__ = ("_endings", "bits", "law", "now", "sealed", "stands")
+    __slots__ = ("_cuts", "_endings", "bits", "law", "now", "sealed", "stands")
 
     def __init__(self, law: "Law", bits: int, sealed: Sealed, *, now: bool = False) -> None:
         self.law = law
@@ -33,6 +33,7 @@ class View:
         self.now = now
         self.stands: dict[bytes, Grant | None] = {}
         self._endings: dict[bytes, list[Ending]] = {}
+        self._cuts: dict[bytes, LogEnd] | None = None
 
     # -- what lies in it, and what of it counts ----------------------------------------------------------------------
 
@@ -195,6 +196,11 @@ class View:
 
     def cuts(self) -> dict[bytes, LogEnd]:
         """Return, of every device whose log ends here, where: its person was removed, or ended it."""
+        if self._cuts is None:
+            self._cuts = self._found_cuts()
+        return self._cuts
+
+    def _found_cuts(self) -> dict[bytes, LogEnd]:
         found: dict[bytes, LogEnd] = {}
         for person, cut in ((person, cut) for person, cuts in self.sealed.cuts.items() for cut in cuts):
             for device in {one.device for one in self.law.grants_of(person) if not self._knew(one.number, cut)}:
