@@ -13,7 +13,6 @@ from identity.errors import Malformed
 from identity.keyfile import Keys
 from identity.sealed import name_of
 from node.domain.law.ballots import countable, root_of
-from node.domain.law.fold import Law
 from node.domain.law.keys import lacking, must_rotate
 from node.domain.law.records import Seal
 from node.domain.law.view import View
@@ -50,8 +49,12 @@ def agree(town: Town) -> bool:
     return len({space_of(house).history.root() for house in settled(town)}) == 1
 
 
-def law_of(law: Law, at_ms: int) -> dict[str, Any]:
-    """Return what law amounts to at a time, free of a node's own numbers."""
+def law_of(space: Space, at_ms: int) -> dict[str, Any]:
+    """Return what law amounts to at a time, free of a node's own numbers.
+
+    A proof of a fork beyond the end of a log is evidence where it came before the end, and nothing follows from it.
+    """
+    law = space.law
     view = law.present()
     sealed = view.sealed
     members = view.members()
@@ -67,7 +70,8 @@ def law_of(law: Law, at_ms: int) -> dict[str, Any]:
         "finals": {id_: (final.outcome, sorted(final.forkers)) for id_, final in sorted(sealed.finals.items())},
         "removed": sorted(sealed.removed),
         "cuts": sorted(view.cuts().items()),
-        "forked": sorted(law.forked.items()),
+        "ends": sorted((device, log.forked) for device, log in space.history.logs.items()),
+        "forked": sorted((device, seq) for device, seq in law.forked.items() if device not in view.cuts()),
         "digest": sealed.digest(),
     }
 
@@ -111,10 +115,10 @@ class Findings:
 
     def _one_law(self) -> None:
         at_ms = EPOCH_MS + int(self.town.loop.time() * 1000)
-        first = law_of(self.law, at_ms)
+        first = law_of(space_of(self.houses[0]), at_ms)
         self._one_picture()
         for house in self.houses[1:]:
-            other = law_of(space_of(house).law, at_ms)
+            other = law_of(space_of(house), at_ms)
             for part in [part for part in first if first[part] != other[part]]:
                 self.fault(f"house {house.index} reads {part} otherwise than house {self.houses[0].index}")
         refused = {self._refused(house) for house in self.houses}

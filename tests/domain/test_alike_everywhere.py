@@ -105,6 +105,25 @@ def test_what_others_built_on_beyond_the_end_of_a_device_stands() -> None:
     assert len(converged(council).law.present().sealed.finals) == sealed
 
 
+def test_a_proof_of_a_fork_beyond_the_end_of_a_log_says_nothing() -> None:
+    council = Council()
+    council.people["B2"] = Member("B", 1)
+    council.sync(*council.names, "B2")
+    council.say("B2", EnterDevice(council.people["B2"].certificate), EARLY)
+    council.sync("B", "B2")
+    council.join("G", by="B", time=NOW_MS)
+    council.sync("B", "B2", "C")
+    council.say("C", Propose([["resume", person(council, "D")]], DEADLINE, HOUR_MS, b""), NOW_MS)
+    device, last = council.member("B").device, council.all[council.heads["B"]].seq - 1
+    council.say("B2", RevokeDevice(device, last), NOW_MS + 1)
+
+    here, there = council.fold(), council.fold()
+    here.law.forked[device] = last + 1
+
+    assert person(council, "G") in there.law.members()
+    assert amount(here) == amount(there)
+
+
 def with_two_laptops_each() -> tuple[Council, list[str]]:
     """Return a council whose auditors have two laptops each, with the names of all laptops."""
     council = Council(7)

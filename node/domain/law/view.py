@@ -52,11 +52,16 @@ class View:
         return fork is None or act.seq < fork
 
     def fork_of(self, device: bytes) -> int | None:
-        """Return from which sequence number on a log has two branches here; None if it has one."""
+        """Return from which sequence number on a log has two branches here; None if it has one.
+
+        A proof about what lies beyond the end of a log is kept only where it came before the end: it says nothing here.
+        """
         pairs = self.law.branches.get(device, ())
         seqs = [seq for one, other, seq in pairs if self.includes(one) and self.includes(other)]
-        if self.now and device in self.law.forked:
-            seqs.append(self.law.forked[device])
+        proven = self.law.forked.get(device) if self.now else None
+        end = self.cuts().get(device) if proven is not None else None
+        if proven is not None and (end is None or proven <= end.last):
+            seqs.append(proven)
         return min(seqs, default=None)
 
     def is_cut(self, act: Act) -> bool:
