@@ -62,6 +62,10 @@ class Belonging(Exchange):
             return [Send(self._opening(channel, channel.view.history.root()))]
         return []
 
+    def _level(self, channel: Channel) -> list[Effect]:
+        """Ask for the keys of law that both hold and this node cannot read: who was asked first may lack them."""
+        return super()._level(channel) + self.ask_keys(channel.space, channel.view.keys_missed())
+
     def _open(self, channel: Channel) -> list[Effect]:
         """Open a space towards the peer, as far as each belongs."""
         view = channel.view

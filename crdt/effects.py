@@ -1,6 +1,6 @@
 """What a sync session asks of its driver, and what it has to know of a space."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -41,6 +41,9 @@ class SpaceView(Protocol):
 
     def keys_for(self, device: bytes) -> bytes:
         """Return the space's secrets sealed to a device."""
+
+    def keys_missed(self) -> Set[bytes]:
+        """Return the names of the secrets that would open law which lies sealed here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,7 +117,7 @@ class Exchange:
 
     def _compare(self, channel: Channel) -> list[Effect]:
         if channel.peer_root == channel.view.history.root():
-            return self._tell_root(channel) or [InSync(channel.space)]
+            return self._tell_root(channel) or self._level(channel)
         return self._tell_state(channel) if self._may_speak(channel) else self._ask(channel)
 
     def _tell_root(self, channel: Channel) -> list[Effect]:
@@ -128,7 +128,11 @@ class Exchange:
             return []
         channel.told_root = root
         effects: list[Effect] = [Send(m.encode(m.ROOT, channel.number, root))]
-        return [*effects, InSync(channel.space)] if root == channel.peer_root else effects
+        return [*effects, *self._level(channel)] if root == channel.peer_root else effects
+
+    def _level(self, channel: Channel) -> list[Effect]:
+        """Note that both sides hold the same."""
+        return [InSync(channel.space)]
 
     def _tell_state(self, channel: Channel) -> list[Effect]:
         history = channel.view.history

@@ -85,6 +85,9 @@ class SimSpace:
     def keys_for(self, device: bytes) -> bytes:
         return device
 
+    def keys_missed(self) -> set[bytes]:
+        return set()
+
     # -- taking in ----------------------------------------------------------------------------------------------------
 
     def judge(self, batch: Batch) -> tuple[list[Accepted], Verdict]:

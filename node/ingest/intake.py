@@ -164,6 +164,7 @@ class Intake:
             )
             if opened.locked:
                 self._lock_up(entry)
+                space.unread_law.add(entry.change.header.epoch)
             self.plan.refusals.append((entry.number, reason))
             return
         law_change = space.law_change(entry, opened.command)
@@ -335,8 +336,9 @@ class Intake:
         """Fill in what the log's own tables need."""
         space, plan = self.space, self.plan
         epochs = {entry.change.header.epoch: entry for entry in kept}
-        for entry in epochs.values():
+        for epoch, entry in epochs.items():
             self._ensure_numbered(entry)
+            space.secrets.heard.pop(epoch, None)
         onward = space.history.onward(kept)
         ends = {entry.change.header.author: entry for entry in onward}
         heads = {author: self._log_after(entry) for author, entry in ends.items()}

@@ -36,6 +36,7 @@ def read_again(connection: Any, vault: Vault, space: Space, device: bytes) -> Sp
     row = next(row for row in read_spaces(connection, vault) if row.id == space.id)
     fresh = read_space(connection, vault, row, device)
     fresh.believed = space.believed
+    fresh.secrets.heard = {n: teller for n, teller in space.secrets.heard.items() if n in fresh.secrets.heard}
     return fresh
 
 
@@ -51,6 +52,8 @@ def _judge_all(connection: Any, vault: Vault, space: Space) -> None:
     given: set[bytes] = set()
     for entry in store_log.read_law(connection, space.index):
         opened = space.open(entry.change)
+        if opened.locked:
+            space.unread_law.add(entry.change.header.epoch)
         change = space.law_change(entry, opened.command)
         if opened.command is not None and space.law.judge(change):
             given |= adopt_wraps(space.law, space.secrets, vault, change)
@@ -58,7 +61,10 @@ def _judge_all(connection: Any, vault: Vault, space: Space) -> None:
     if given:  # else it was not law that brought them: an archive did
         secrets = space.secrets
         names = (name_of(secret) for secret in (*secrets.law, *secrets.talk))
-        secrets.heard = dict.fromkeys((name for name in names if name not in given), b"")
+        heard = [name for name in names if name not in given]
+        secrets.heard = dict.fromkeys(
+            (n for n in heard if not store_log.is_sealed_with(connection, space.index, n)), b""
+        )
 
 
 def read_knocks(connection: Any, index: store_log.SpaceIndex, device: bytes) -> bytes:

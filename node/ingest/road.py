@@ -206,7 +206,7 @@ class Road:
             space = self.spaces[id_]
             work = self.intake(space)
             law, talk, _ = read_wrapped(self.device.open_sealed(sealed))
-            known = set(space.secrets.by_name)
+            known = {*space.secrets.by_name, *space.index.secrets}  # or something that is here is sealed with it
             if not work.take_secrets(law, talk):
                 return False
             fresh = space.secrets.by_name.keys() - known if peer else ()

@@ -44,7 +44,8 @@ class Secrets:
 
     A neighbour may hand over any secret: it can only open what names it. What this device seals with is `present`,
     by use, and only a change of law says which secrets these are. What was only `heard` of a neighbour, before the law
-    that it holds is here too, is handed on to nobody: that law may say who has gone.
+    that it holds is here too, is handed on to nobody: that law may say who has gone. Where something that is here is
+    sealed with it, it is here: who wrote that knew the rotation, and so it lies in the past.
     """
 
     discovery: bytes
@@ -221,6 +222,7 @@ class Space:
     may_lack_files: bool = True
     doubts: Doubts | None = None
     settled_for: dict[bytes, bytes] = field(default_factory=dict)
+    unread_law: set[bytes] = field(default_factory=set)  # the names of the secrets that some law is sealed with
     left_out: int = 0  # the law that did not stand when law was followed last
     _ends: tuple[int, Ends] | None = None
 
@@ -281,6 +283,10 @@ class Space:
     def keys_for(self, device: bytes) -> bytes:
         """Return the space's secrets sealed to a device."""
         return seal_to(self.for_newcomers().wrapped(), device)  # where those of talk are not among it, law hands them
+
+    def keys_missed(self) -> set[bytes]:
+        """Return the names of the secrets that would open law which lies sealed here."""
+        return self.unread_law - self.secrets.by_name.keys()
 
     def for_newcomers(self) -> Secrets:
         """Return what a newcomer gets: all law, and what was said before they came if the rules say so."""

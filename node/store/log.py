@@ -302,6 +302,12 @@ def read_with_erasers(
     return [entry.change for entry in stored], {gone[number]: eraser for number, eraser in erasers.items()}
 
 
+def is_sealed_with(connection: sqlite3.Connection, index: SpaceIndex, name: bytes) -> bool:
+    """Tell whether anything is sealed with the secret of a name."""
+    sql = "SELECT 1 FROM change WHERE secret = ? ORDER BY number DESC LIMIT 1"
+    return connection.execute(sql, (index.secrets.get(name, -1),)).fetchone() is not None
+
+
 def unread_numbers(connection: sqlite3.Connection, secrets: Iterable[int]) -> list[int]:
     """Return the numbers of changes that lay sealed under one of these secrets."""
     numbers = []

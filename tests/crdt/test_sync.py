@@ -277,3 +277,19 @@ def test_what_lies_before_the_end_of_a_cut_log_is_fetched_though_there_is_no_pro
     talk(*pair(mine, theirs))
 
     assert mine.history.logs[changes[0].header.author].seq == 5
+
+
+def test_who_cannot_read_some_law_that_both_hold_asks_each_peer_once_for_its_keys() -> None:
+    ada, ben = members()
+    one, two = pair(ada, ben)
+    talk(one, two)
+    ben.missed = {bytes(8).replace(bytes(1), b"x")}
+    before = len(one.told(m.KEYS))
+
+    for change in filled("Ada", each=3):
+        ada.take([change])
+        one.carry_out(one.session.look_again(SPACE))
+        talk(one, two)
+
+    assert before == 0
+    assert len(one.told(m.KEYS)) == 1

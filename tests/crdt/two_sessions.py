@@ -29,6 +29,7 @@ class View:
         self.knock: bytes | None = None
         self.changes: list[Change] = []
         self.word = b"a word"
+        self.missed: set[bytes] = set()
 
     @property
     def history(self) -> Any:
@@ -53,10 +54,13 @@ class View:
         return ADA
 
     def keys_digest(self) -> bytes:
-        return bytes(8)
+        return b"".join(sorted(self.missed))[:8].ljust(8)
 
     def keys_for(self, device: bytes) -> bytes:
         return device
+
+    def keys_missed(self) -> set[bytes]:
+        return self.missed
 
     def take(self, changes: list[Change]) -> Any:
         verdict = self.reader.take(changes)

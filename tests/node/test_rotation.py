@@ -7,13 +7,14 @@ from loopback import Neighbourhood, link_to, same, until
 from other_members import Member
 
 from crdt.batch import Batch
-from crdt.change import EDIT, LAW, Header, encode_body, make
+from crdt.change import EDIT, LAW, Change, Header, encode_body, make
+from identity.keys import SigningKey
 from identity.sealed import name_of, new_secret, seal_to
 from node.domain.area import wire_fields
 from node.domain.law.keys import lacking, must_rotate, present_rotation
 from node.domain.law.membership import LeaveSpace, RotateKeys, WithdrawTicket
 from node.ingest.keys import renew_keys
-from node.ingest.spaces import Handover, Secrets
+from node.ingest.spaces import Handover, Secrets, Space
 from node.ingest.writing import edit_page
 from node.runtime import Node
 from node.store import log as store_log
@@ -156,16 +157,21 @@ async def epochs_of(node: Node, space: bytes, klass: int) -> set[bytes]:
     return {entry.change.header.epoch for entry in stored if entry.change.header.klass == klass}
 
 
+def sealed_law(space: Space, device: SigningKey, secret: bytes) -> Change:
+    """Return a further change of law of a device's, sealed with a secret."""
+    log = space.history.logs[device.public]
+    command = WithdrawTicket(bytes(32))
+    header = Header(space.id, device.public, log.seq + 1, log.head, (), log.time, LAW, b"", b"", 0)
+    return make(header, encode_body(command.kind, wire_fields(command)), device, secret)
+
+
 async def test_law_that_cannot_be_read_has_its_effect_once_its_key_comes(
     start: Neighbourhood,
 ) -> None:
     (amina, bola), space = await garden_of(start, "Amina", "Bola")
     await apart(amina, bola)
     fresh, device = new_secret(), amina.road.device
-    log = here(bola, space).history.logs[device.public]
-    command = WithdrawTicket(bytes(32))
-    header = Header(space, device.public, log.seq + 1, log.head, (), log.time, LAW, b"", b"", 0)
-    change = make(header, encode_body(command.kind, wire_fields(command)), device, fresh)
+    change = sealed_law(here(bola, space), device, fresh)
     sealed = seal_to(Secrets(bytes(32), [fresh], []).wrapped(), bola.road.device.public)
 
     before = await bola.road.receive(here(bola, space), Batch([change], {}), device.public)
@@ -188,6 +194,27 @@ async def test_keys_heard_of_a_neighbour_are_handed_on_only_once_their_law_is_he
     after = fresh in secrets.handed("law")
 
     assert (before, after, name_of(fresh) in secrets.by_name) == (False, True, True)
+
+
+async def test_keys_with_which_something_here_is_sealed_are_handed_on_at_once_and_by_whoever_started_again(
+    start: Neighbourhood,
+) -> None:
+    (amina, bola), space = await garden_of(start, "Amina", "Bola")
+    await apart(amina, bola)
+    fresh, device = new_secret(), amina.road.device
+    law = sealed_law(here(bola, space), device, fresh)
+    sealed = seal_to(Secrets(bytes(32), [fresh], []).wrapped(), bola.road.device.public)
+
+    await bola.road.receive(here(bola, space), Batch([law], {}), device.public)
+    missed = here(bola, space).keys_missed()
+    await bola.road.unlock(here(bola, space), sealed, device.public)
+    at_once = fresh in here(bola, space).secrets.handed("law")
+    await bola.road.reload(here(bola, space))
+
+    assert missed == {name_of(fresh)}
+    assert at_once
+    assert fresh in here(bola, space).secrets.handed("law")
+    assert here(bola, space).keys_missed() == set()
 
 
 def test_who_is_handed_keys_writes_with_those_of_the_latest_rotation_that_stands() -> None:
