@@ -345,7 +345,7 @@ class Intake:
         known = space.history.logs
         heads |= {device: known[device] for device in self.granted - heads.keys() if device in known}  # whose they are
         plan.logs = [(log, space.person_of(device)) for device, log in heads.items()]
-        parents = {number for entry in kept for number in entry.parents}
+        parents = {number for entry in onward for number in entry.parents}  # what is void, nobody names: it ends no tip
         plan.gone_tips = parents & {tip.number for tip in space.history.tips.values()}
         plan.new_tips = [entry.number for entry in onward if entry.number not in parents]
         pasts = space.history.pasts

@@ -173,3 +173,19 @@ async def test_what_an_older_store_had_void_is_settled_when_it_is_opened(quarter
 
     assert before == {"Mo's"}
     assert await quarter.shown() == {"Kim's", "Mo's"}
+
+
+async def test_what_a_void_change_names_is_still_named_by_who_goes_on_after_a_restart(quarter: Quarter) -> None:
+    mos = quarter.post(quarter.mo, "Mo's")
+    kims, other = quarter.post(quarter.kim, "Kim's", mos), quarter.post(quarter.kim, "Kim's other")
+    nias = quarter.post(quarter.nia, "Nia's", kims)
+    await quarter.hear(mos)
+    await quarter.prove(kims, other)
+
+    await quarter.hear(nias)  # names what is not here: it is asked for by its id
+    await quarter.hear(kims)
+    named = set(quarter.space.history.tips)
+    await quarter.node.road.reload(quarter.space)
+
+    assert mos.id in named
+    assert set(quarter.space.history.tips) == named
