@@ -172,7 +172,9 @@ async def _gather(road: Road, work: Intake, back: AbstractSet[int]) -> None:
     stored = await road.database.read(lambda db: store_log.read_changes(db, index, sorted(back)))
     for entry in stored:
         if entry.change.header.klass > BINDING and entry.change.body is not None:
-            work.gather(entry, work.space.open(entry.change))
+            opened = work.space.open(entry.change)
+            work.gather(entry, opened)
+            work.plan.read += [] if opened.locked else [entry.number]
     await _touch(road, work, back)
 
 

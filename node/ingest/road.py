@@ -318,11 +318,11 @@ class Road:
         """Read what lay sealed until its secret came; where law is among it, all law is judged anew, in its order."""
         known = [no for name, no in space.index.secrets.items() if name in space.secrets.by_name]
         numbers = await self.database.read(lambda db: store_log.unread_numbers(db, known))
-        law = await self.database.read(lambda db: store_log.law_among(db, numbers))
-        if law:
+        if await self.database.read(lambda db: store_log.law_among(db, numbers)):
             await self.reload(space)
             await self.database.transaction(lambda db: write_reasons(db, self.spaces[space.id]))
-            await self.follow_law(space.id)
+            await self.follow_law(space.id)  # what has effect again by it is read already
+            numbers = await self.database.read(lambda db: store_log.unread_numbers(db, known))
         await self._refold(self.spaces[space.id], numbers)
 
     async def rebuild(self, space: Space) -> None:

@@ -13,16 +13,19 @@ from crdt.batch import Batch
 from crdt.change import Change, Header, encode_body, encode_change, make
 from identity.certificates import certify
 from identity.keys import SigningKey
+from identity.sealed import new_secret, seal_to
 from node.domain.area import wire_fields
-from node.domain.law.membership import EnterDevice
-from node.domain.posts import EditPost, WritePost
+from node.domain.law.membership import EnterDevice, RevokeDevice
+from node.domain.posts import EditPost, RetractPost, WritePost
 from node.ingest.forks import take_proof
-from node.ingest.spaces import Space
+from node.ingest.spaces import Secrets, Space
 from node.runtime import Node
 from node.store import log as store_log
 from node.store import queries
+from node.upkeep import rebuild_space
 
 PHONE = SigningKey(bytes([77]) * 32)
+TABLET = SigningKey(bytes([78]) * 32)
 
 
 class Quarter:
@@ -37,14 +40,16 @@ class Quarter:
     def space(self) -> Space:
         return here(self.node, self.id)
 
-    def say(self, key: SigningKey, command: Any, *named: Change, after: Change | None = None) -> Change:
+    def say(
+        self, key: SigningKey, command: Any, *named: Change, after: Change | None = None, secret: bytes | None = None
+    ) -> Change:
         """Sign a command as the next of a log, or as the next one after a change; it names others' changes."""
         log = self.space.history.logs.get(key.public)
         seq, head = (after.header.seq, after.id) if after else (log.seq, log.head) if log else (0, b"")
         deps = tuple(change.id for change in named)
         now = self.node.clock_ms()
         header = Header(self.id, key.public, seq + 1, head, deps, now, command.klass, b"", b"", 0)
-        secret = self.space.secret_for(command.klass)
+        secret = secret or self.space.secret_for(command.klass)
         return make(header, encode_body(command.kind, wire_fields(command)), key, secret)
 
     def post(self, key: SigningKey, text: str, *named: Change, after: Change | None = None) -> Change:
@@ -75,17 +80,17 @@ async def quarter(start: Neighbourhood) -> Quarter:
     return Quarter(amina, garden.id, others)
 
 
-async def with_phone(quarter: Quarter) -> None:
+async def with_phone(quarter: Quarter, phone: SigningKey = PHONE, slot: int = 1) -> None:
     """Let Kim's phone enter, beside the laptop."""
-    certificate = certify(quarter.kims_root, PHONE.public, 1, quarter.node.clock_ms())
+    certificate = certify(quarter.kims_root, phone.public, slot, quarter.node.clock_ms())
     tips = tuple(quarter.space.history.tips)
-    entering = quarter.say(PHONE, EnterDevice(certificate))
+    entering = quarter.say(phone, EnterDevice(certificate))
     header = entering.header._replace(deps=tips)
     command = EnterDevice(certificate)
     body = encode_body(command.kind, wire_fields(command))
-    await quarter.hear(make(header, body, PHONE, quarter.space.secret_for(command.klass)))
+    await quarter.hear(make(header, body, phone, quarter.space.secret_for(command.klass)))
     await at_rest(quarter.node)
-    assert quarter.space.law.person_of(PHONE.public) == quarter.kims_root.public
+    assert quarter.space.law.person_of(phone.public) == quarter.kims_root.public
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
@@ -189,3 +194,38 @@ async def test_what_a_void_change_names_is_still_named_by_who_goes_on_after_a_re
 
     assert mos.id in named
     assert set(quarter.space.history.tips) == named
+
+
+async def test_a_post_that_was_taken_back_stays_so_where_its_body_is_gone_and_void_is_what_took_it(
+    quarter: Quarter,
+) -> None:
+    post = quarter.post(quarter.kim, "Kim's")
+    await quarter.hear(post)
+    gone, other = quarter.say(quarter.kim, RetractPost(post.id, None, None, [])), quarter.post(quarter.kim, "other")
+    await quarter.hear(gone, other)
+
+    await rebuild_space(quarter.node, quarter.space)
+    line = await quarter.node.database.read(lambda db: queries.post(db, post.id))
+
+    assert quarter.space.law.forked
+    assert line is not None
+    assert (line.text, bool(line.retracted)) == ("", True)
+
+
+async def test_what_comes_back_by_law_that_could_not_be_read_is_read_once(quarter: Quarter) -> None:
+    await with_phone(quarter)
+    await with_phone(quarter, TABLET, 2)
+    fresh = new_secret()
+    last = quarter.space.history.logs[quarter.kim.public].seq
+    sealed = quarter.say(quarter.kim, WritePost("unread", None, None, []), secret=fresh)
+    ends_laptop = quarter.say(PHONE, RevokeDevice(quarter.kim.public, last))
+    ends_phone = quarter.say(TABLET, RevokeDevice(PHONE.public, 1), secret=fresh)
+    await quarter.hear(sealed, ends_laptop, ends_phone)
+    ended = quarter.space.law.person_of(quarter.kim.public)
+
+    device = quarter.node.road.device.public
+    await quarter.node.road.unlock(quarter.space, seal_to(Secrets(bytes(32), [fresh], [fresh]).wrapped(), device))
+
+    assert ended is None
+    assert quarter.space.law.person_of(quarter.kim.public) == quarter.kims_root.public
+    assert await quarter.shown() == {"unread"}
