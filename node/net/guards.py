@@ -28,6 +28,7 @@ from multiaddr import Multiaddr
 
 from identity.errors import Malformed, NetworkError
 from node.net.addresses import key_of_bytes, parse
+from node.net.connection import Connections
 from node.net.links import Limits
 from node.net.muxer import Muxer
 from node.net.tcp import Socket
@@ -71,9 +72,9 @@ class Dialler(TCP):  # type: ignore[misc]  # libp2p is read without its types
 class Upgrader(TransportUpgrader):  # type: ignore[misc]  # libp2p is read without its types
     """Noise, then our own Yamux; Ed25519 keys only."""
 
-    def __init__(self, security: dict[str, Any], limits: Limits) -> None:
+    def __init__(self, security: dict[str, Any], connections: Connections) -> None:
         super().__init__(security, {})
-        self._limits = limits
+        self._connections = connections
 
     async def upgrade_security(self, raw_conn: RawConnection, is_initiator: bool, peer_id: ID | None = None) -> Any:
         """Let the other end prove its key."""
@@ -88,13 +89,12 @@ class Upgrader(TransportUpgrader):  # type: ignore[misc]  # libp2p is read witho
 
     async def upgrade_connection(self, conn: Any, peer_id: ID) -> Muxer:
         """Agree on Yamux."""
-        communicator, timeout = MultiselectCommunicator(conn), int(self._limits.handshake_s) or 1
+        communicator, timeout = MultiselectCommunicator(conn), int(self._connections.limits.handshake_s) or 1
         if conn.is_initiator:
             await MultiselectClient().select_one_of([YAMUX], communicator, timeout)
         else:
             await Multiselect({YAMUX: None}).negotiate(communicator, timeout)
-        conn.socket_below.trust()
-        return Muxer(conn, peer_id, self._limits)
+        return Muxer(conn, peer_id, self._connections)
 
 
 class Gate:
@@ -221,7 +221,7 @@ class QuietHost(BasicHost):  # type: ignore[misc]  # libp2p is read without its 
                 await answer(stream)
             except Exception as error:  # an error that leaves a stream's handler ends the whole swarm
                 logger.info("stream failed error=%s", type(error).__name__)
-                stream.muxed_stream.channel.reset()
+                await stream.muxed_stream.reset()
 
         swarm.set_stream_handler(guarded)
 
@@ -280,7 +280,7 @@ class GuardedPubsub(pubsub.Pubsub):  # type: ignore[misc]  # libp2p is read with
             self.forget(muxer.peer_id)
             await stream.reset()
             return
-        stream.muxed_stream.release()
+        stream.muxed_stream.pipe.release()
         try:
             await super().stream_handler(stream)
         except Exception as error:  # a peer whose gossip cannot be read is not one of ours

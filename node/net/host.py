@@ -1,5 +1,7 @@
 """The p2p side of a node: libp2p in its own thread, under trio. Nothing here may be called from asyncio but `enter`.
 
+It listens, dials, proves keys, names protocols and speaks gossip. A proven connection's socket is the event loop's.
+
 TCP, Noise and Yamux; `/commons/sync/1` and gossip; nothing else is served, offered or asked for.
 """
 
@@ -24,9 +26,10 @@ from multiaddr import Multiaddr
 
 from identity.errors import CommonsError, NetworkError
 from node.net.addresses import Address, key_of_bytes, peer_id
+from node.net.connection import Connections
 from node.net.guards import GuardedPubsub, GuardedSwarm, QuietHost, Upgrader
-from node.net.links import Limits, Link
-from node.net.muxer import Muxer, Stream
+from node.net.muxer import Stream
+from node.net.pipes import Pipe
 
 logger = logging.getLogger(__name__)
 
@@ -42,64 +45,24 @@ logging.getLogger("libp2p").setLevel(logging.CRITICAL)
 class Hooks:
     """What the p2p side calls, in its own thread."""
 
-    new_link: Callable[[bytes, str | None], Link]
-    on_link: Callable[[Link], None]
+    on_stream: Callable[[Pipe], None]
     on_gossip: Callable[[str, bytes, bytes], None]
     on_ready: Callable[["Host", list[tuple[str, int]]], None]
-
-
-class Outlet:
-    """Where a link's frames leave; any thread may call it."""
-
-    def __init__(self, stream: Stream, token: trio.lowlevel.TrioToken) -> None:
-        self._channel = stream.channel
-        self._token = token
-        self._marked = False
-
-    def queued(self) -> int:
-        """Return how many bytes wait to be sent."""
-        return 0 if self._channel.ended else self._channel.queued
-
-    def send(self, data: bytes) -> None:
-        """Queue bytes and wake the writer if it sleeps."""
-        self._channel.outbox.append(data)
-        self._channel.appended += len(data)
-        if not self._marked:
-            self._marked = True
-            self._run(self._mark)
-
-    def credit(self, count: int) -> None:
-        """Tell the peer that received bytes have been used."""
-        self._run(functools.partial(self._channel.credit, count))
-
-    def reset(self) -> None:
-        """End the stream."""
-        self._run(self._channel.reset)
-
-    def _mark(self) -> None:
-        self._marked = False  # before the look at the queue: what is appended later marks again
-        self._channel.wake()
-
-    def _run(self, function: Callable[[], None]) -> None:
-        try:
-            self._token.run_sync_soon(function)
-        except trio.RunFinishedError:
-            self._marked = False  # the p2p side has ended, and its links with it
 
 
 class Host:
     """One libp2p host. `run` serves until it is cancelled or something breaks."""
 
-    def __init__(self, seed: bytes, limits: Limits, hooks: Hooks) -> None:
+    def __init__(self, seed: bytes, connections: Connections, hooks: Hooks) -> None:
         keys = create_new_key_pair(seed)
         me = ID.from_pubkey(keys.public_key)
         store = PeerStore()
         store.add_key_pair(me, keys)
         noise = Noise(keys, noise_privkey=create_noise_key_pair().private_key)
         self._me = me
-        self._limits = limits
+        self._limits = limits = connections.limits
         self._hooks = hooks
-        self._swarm = GuardedSwarm(me, store, Upgrader({NOISE: noise}, limits), limits)
+        self._swarm = GuardedSwarm(me, store, Upgrader({NOISE: noise}, connections), limits)
         self._host = QuietHost(self._swarm)
         self._host.set_stream_handler(SYNC_PROTOCOL, self._serve)
         self._pubsub = GuardedPubsub(self._host, limits)
@@ -163,7 +126,7 @@ class Host:
             raise
         reply(result, failure)
 
-    async def dial(self, address: Address) -> Link:
+    async def dial(self, address: Address) -> Pipe:
         """Connect to a peer, or use the connection there is, and open a sync stream.
 
         Raises:
@@ -221,7 +184,7 @@ class Host:
             "gossip_peers": len(self._pubsub.peers),
         }
 
-    async def _dial(self, address: Address) -> Link:
+    async def _dial(self, address: Address) -> Pipe:
         name = ID.from_base58(peer_id(address.peer or b""))
         if not self._swarm.muxers(name):
             await self._swarm.dial_addr(Multiaddr(str(address)), name)
@@ -229,43 +192,21 @@ class Host:
             if conn.muxed_conn.is_established:
                 stream = await conn.new_stream()
                 await MultiselectClient().select_one_of([SYNC_PROTOCOL], MultiselectCommunicator(stream))
-                link = self._bind(stream, str(address))
                 self._nursery.start_soon(self._hold, stream)
-                return link
+                pipe: Pipe = stream.muxed_stream.pipe
+                return pipe
         raise NetworkError("the connection ended at once")
 
     async def _serve(self, stream: Any) -> None:
-        link = self._bind(stream, None)
-        self._hooks.on_link(link)
+        self._hooks.on_stream(stream.muxed_stream.pipe)
         await self._hold(stream)
 
-    def _bind(self, net_stream: Any, address: str | None) -> Link:
-        stream: Stream = net_stream.muxed_stream
-        muxer: Muxer = stream.muxed_conn
-        link = self._hooks.new_link(muxer.key, address)
-        channel = stream.channel
-        link.p2p_bind(Outlet(stream, self._token))
-        channel.widen(self._limits.receive_window)
-        ended = channel.on_end
-
-        def on_end(error: Exception | None) -> None:
-            link.p2p_end(error)
-            ended(error)
-
-        channel.on_data, channel.on_end, channel.on_taken = link.p2p_push, on_end, link.p2p_room
-        if early := stream.leftover():
-            link.p2p_push(early)
-        if stream.over.is_set():
-            link.p2p_end(None)
-        return link
-
     async def _hold(self, net_stream: Any) -> None:
+        """Keep libp2p's side of a sync stream until its end; the event loop has the rest."""
         stream: Stream = net_stream.muxed_stream
-        stream.muxed_conn.sessions += 1
         try:
             await stream.over.wait()
         finally:
-            stream.muxed_conn.sessions -= 1
             await net_stream.reset()
 
     async def _listen_to(self, topic: str, subscription: Any) -> None:

@@ -1,20 +1,14 @@
-"""One framed sync stream with one peer, used from asyncio, filled and emptied by the p2p thread.
-
-Two threads meet here without a lock. Each queue has one thread that appends and one that pops (a deque's `append` and
-`popleft` are atomic); each counter has one writer. A thread is woken only when it said that it sleeps, so a busy link
-costs no wake-ups. Methods say whose they are: those that begin with `p2p_` belong to the p2p thread.
+"""One framed sync stream with one peer; it belongs to the event loop's thread, as its connection does.
 
 On the wire a frame is its length (4 bytes, big-endian) and its bytes.
 """
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from identity.errors import CommonsError, NetworkError, RemoteProtocolError
+from node.net.yamux import Channel
 
 MAX_FRAME_BYTES = 1024 * 1024 + 64 * 1024
 _LENGTH_BYTES = 4
@@ -40,46 +34,28 @@ class Limits:
     gossip_bytes: int = 64 * 1024
 
 
-class Outlet(Protocol):
-    """What the p2p thread gives a link to send through; any thread may call it."""
-
-    def queued(self) -> int:
-        """Return how many bytes wait to be sent."""
-
-    def send(self, data: bytes) -> None:
-        """Queue bytes and wake the writer if it sleeps."""
-
-    def credit(self, count: int) -> None:
-        """Tell the peer that `count` received bytes have been used."""
-
-    def reset(self) -> None:
-        """End the stream."""
-
-
 class Link:
     """A framed stream with one peer: `peer` is the 32-byte key that its Noise handshake proved.
 
     `address` is the multiaddr that was dialled; None for a stream that the peer opened.
     """
 
-    def __init__(self, peer: bytes, address: str | None, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, peer: bytes, address: str | None, limits: Limits, channel: Channel) -> None:
         self.peer = peer
         self.address = address
         self.received_bytes = 0
         self.sent_bytes = 0
         self._limits = limits
-        self._loop = loop
-        self._outlet: Outlet | None = None
+        self._channel = channel
+        self._loop = asyncio.get_running_loop()
         self._inbox: deque[bytes] = deque()
         self._partial = bytearray()
         self._error: CommonsError | None = None
         self._closed = False
         self._used = 0
         self._reader: asyncio.Future[None] | None = None
-        self._reader_sleeps = False
         self._senders: deque[asyncio.Future[None]] = deque()
-        self._senders_sleep = False
-        self._empty: asyncio.Future[None] = loop.create_future()
+        self._empty: asyncio.Future[None] | None = None
 
     @property
     def outbound(self) -> bool:
@@ -89,7 +65,7 @@ class Link:
     @property
     def queued_bytes(self) -> int:
         """Bytes that wait to be sent to the peer."""
-        return 0 if self._outlet is None else self._outlet.queued()
+        return 0 if self._channel.ended else self._channel.queued
 
     async def send(self, frame: bytes) -> None:
         """Queue a frame; wait while more than `send_queue` bytes wait for the peer.
@@ -100,9 +76,6 @@ class Link:
         while not self.send_nowait(frame):
             future = self._loop.create_future()
             self._senders.append(future)
-            self._senders_sleep = True
-            if self.queued_bytes * 2 <= self._limits.send_queue or self._error is not None:
-                self._wake_senders()
             await future
 
     def send_nowait(self, frame: bytes) -> bool:
@@ -113,13 +86,12 @@ class Link:
         """
         if not 0 < len(frame) <= MAX_FRAME_BYTES:
             raise ValueError(f"a frame has 1 to {MAX_FRAME_BYTES} bytes, not {len(frame)}")
-        outlet = self._outlet
-        if self._closed or self._error is not None or outlet is None:
+        if self._closed or self._error is not None:
             raise NetworkError(str(self._error or "the link is closed"))
-        if outlet.queued() and outlet.queued() + len(frame) > self._limits.send_queue:
+        if self.queued_bytes and self.queued_bytes + len(frame) > self._limits.send_queue:
             return False
         self.sent_bytes += _LENGTH_BYTES + len(frame)
-        outlet.send(len(frame).to_bytes(_LENGTH_BYTES, "big") + frame)
+        self._channel.write(len(frame).to_bytes(_LENGTH_BYTES, "big") + frame)
         return True
 
     async def receive(self) -> bytes:
@@ -131,20 +103,14 @@ class Link:
         """
         if self._inbox:
             await asyncio.sleep(0)  # what is queued already comes without a pause: leave the others their turn
-        while True:
-            error = self._error  # read before the inbox: what came before the end is still handed out
-            if self._inbox:
-                return self._take(self._inbox.popleft())
+        while not self._inbox:
             if self._closed:
                 raise NetworkError("the link is closed")
-            if error is not None:
-                raise type(error)(str(error))  # the one that is kept would keep this frame, and so the link, alive
+            if self._error is not None:  # told after the last frame
+                raise self._in_words(self._error)
             self._reader = self._loop.create_future()
-            self._reader_sleeps = True
-            if self._inbox or self._error is not None:  # it came between the look and the sleep
-                self._reader_sleeps = False
-                continue
             await self._reader
+        return self._take(self._inbox.popleft())
 
     async def close(self) -> None:
         """Send what is queued, for up to a second, then end the stream."""
@@ -155,19 +121,50 @@ class Link:
         self._wake_senders()
         try:
             if self.queued_bytes and self._error is None:
+                self._empty = self._loop.create_future()
                 await asyncio.wait([self._empty], timeout=_LINGER_S)
         finally:
             self._inbox.clear()  # whoever still holds the link shall not hold what nobody will read
-            self._empty.cancel()
-            if self._outlet is not None:
-                self._outlet.reset()
+            self._channel.reset()
+
+    def push(self, data: bytes) -> None:
+        """Take bytes from the peer; hand on what makes whole frames."""
+        if self._error is not None or self._closed:
+            return
+        self._partial += data
+        try:
+            self._cut_frames()
+        except RemoteProtocolError as error:
+            self.end(error)
+        if self._inbox:
+            self._wake_reader()
+
+    def room(self) -> None:
+        """Note that bytes have gone out."""
+        if self._closed and not self.queued_bytes:
+            self._wake_closer()
+        if self._senders and self.queued_bytes * 2 <= self._limits.send_queue:
+            self._wake_senders()
+
+    def end(self, error: Exception | None) -> None:
+        """End the link: with what went wrong, or None where the peer closed it in order."""
+        if self._error is not None:
+            return
+        if not isinstance(error, CommonsError):
+            error = NetworkError(str(error or "the peer closed the stream"))
+        self._error = self._in_words(error)
+        self._partial.clear()
+        self._channel.reset()
+        self._wake_reader()
+        self._wake_senders()
+        self._wake_closer()
 
     def _take(self, frame: bytes) -> bytes:
         size = _LENGTH_BYTES + len(frame)
         self.received_bytes += size
         self._used += size
-        if self._used * 8 >= self._limits.receive_window and self._outlet is not None:
-            self._outlet.credit(self._used)
+        if self._used * 8 >= self._limits.receive_window:
+            self._channel.credit(self._used)
             self._used = 0
         return frame
 
@@ -176,58 +173,14 @@ class Link:
             self._reader.set_result(None)
 
     def _wake_closer(self) -> None:
-        if not self._empty.done():
+        if self._empty is not None and not self._empty.done():
             self._empty.set_result(None)
 
     def _wake_senders(self) -> None:
-        self._senders_sleep = False
         while self._senders:
             future = self._senders.popleft()
             if not future.done():
                 future.set_result(None)
-
-    # What follows is called by the p2p thread.
-
-    def p2p_bind(self, outlet: Outlet) -> None:
-        """Connect the link to its stream."""
-        self._outlet = outlet
-
-    def p2p_push(self, data: bytes) -> None:
-        """Take bytes from the peer; hand on what makes whole frames."""
-        if self._error is not None or self._closed:
-            return
-        self._partial += data
-        try:
-            self._cut_frames()
-        except RemoteProtocolError as error:
-            self.p2p_end(error)
-        if self._closed:  # meanwhile, by the other thread: nobody will read this
-            self._inbox.clear()
-        if self._reader_sleeps and self._inbox:
-            self._reader_sleeps = False
-            self._call(self._wake_reader)
-
-    def p2p_room(self) -> None:
-        """Note that bytes have gone out."""
-        if self._closed and not self.queued_bytes:
-            self._call(self._wake_closer)
-        if self._senders_sleep and self.queued_bytes * 2 <= self._limits.send_queue:
-            self._senders_sleep = False
-            self._call(self._wake_senders)
-
-    def p2p_end(self, error: Exception | None) -> None:
-        """End the link: with what went wrong, or None where the peer closed it in order."""
-        if self._error is not None:
-            return
-        if not isinstance(error, CommonsError):
-            error = NetworkError(str(error or "the peer closed the stream"))
-        self._error = type(error)(str(error))
-        self._partial.clear()
-        if self._outlet is not None:
-            self._outlet.reset()
-        self._reader_sleeps = False
-        for wake in (self._wake_reader, self._wake_senders, self._wake_closer):
-            self._call(wake)
 
     def _cut_frames(self) -> None:
         partial = self._partial
@@ -241,6 +194,7 @@ class Link:
             self._inbox.append(bytes(partial[_LENGTH_BYTES:end]))
             del partial[:end]
 
-    def _call(self, function: Callable[[], None]) -> None:
-        with contextlib.suppress(RuntimeError):  # the event loop has gone; nobody waits any more
-            self._loop.call_soon_threadsafe(function)
+    @staticmethod
+    def _in_words(error: CommonsError) -> CommonsError:
+        """Return an error with the same words: one that was raised keeps its frames alive, and so the link."""
+        return type(error)(str(error))

@@ -1,9 +1,10 @@
-"""Drives one Yamux connection over Noise with trio: reads, writes, pings, and drops who does not answer.
+"""A connection as libp2p sees it, in the p2p thread; the connection itself is the event loop's (`connection.py`).
 
 Stands in for libp2p's own muxer behind its interfaces `IMuxedConn` and `IMuxedStream`, because that one does not hold
 peers to their windows, gives up on a reader that pauses for five seconds, and does not notice a frozen peer.
 """
 
+import contextlib
 import logging
 from collections.abc import Callable
 from types import TracebackType
@@ -12,75 +13,46 @@ from typing import Any
 import trio
 from libp2p.abc import IMuxedConn, IMuxedStream, ISecureConn
 from libp2p.connection_types import ConnectionType
-from libp2p.io.exceptions import ConnectionClosedError
 from libp2p.peer.id import ID
 from libp2p.stream_muxer.exceptions import MuxedConnUnavailable, MuxedStreamEOF, MuxedStreamError, MuxedStreamReset
 from multiaddr import Multiaddr
 
-from identity.errors import CommonsError, NetworkError
-from identity.keys import short
-from node.net import yamux
 from node.net.addresses import key_of_bytes
-from node.net.links import Limits
-from node.net.packets import Packets
+from node.net.connection import Connection, Connections, Proven
+from node.net.pipes import Pipe
+from node.net.yamux import Channel
 
 logger = logging.getLogger(__name__)
 
-# A Noise message holds 65,535 bytes with its 16 of authentication: a chunk of this size is one message.
-_CHUNK_BYTES = 65_519
-_WRITE_AHEAD = 64 * 1024
-_SILENCE = 2.5  # times the ping interval: two pings went unanswered
 _GOODBYE_S = 0.5
 
 
 class Stream(IMuxedStream):  # type: ignore[misc]  # libp2p is read without its types
-    """One stream, as libp2p reads and writes it. A stream from the peer gets no new window before `release`."""
+    """One stream, as libp2p reads and writes it."""
 
-    def __init__(self, muxer: "Muxer", channel: yamux.Channel) -> None:
+    def __init__(self, muxer: "Muxer", connection: Connection, *, inbound: bool) -> None:
         self.muxed_conn = muxer
-        self.channel = channel
+        self.pipe = Pipe(connection, muxer.post, self._loop_wake, inbound=inbound)
         self.over = trio.Event()
-        self._buffer = bytearray()
-        self._held: int | None = 0 if channel.inbound else None
-        self._error: Exception | None = None
         self._changed = trio.Event()
-        channel.on_data = self._on_data
-        channel.on_end = self._on_end
-        channel.on_taken = self._wake
-
-    def release(self) -> None:
-        """Grant window for what is read from now on: the stream has shown what it is for."""
-        if self._held is not None:
-            held, self._held = self._held, None
-            self.channel.credit(held)
-
-    def leftover(self) -> bytes:
-        """Take what has arrived and was not read."""
-        data = bytes(self._buffer)
-        self._buffer.clear()
-        return data
 
     async def read(self, n: int | None = None) -> bytes:
-        """Return up to `n` bytes, at least one.
+        """Return up to `n` bytes, at least one (of none, at once).
 
         Raises:
             MuxedStreamEOF: if the peer has ended the stream.
             MuxedStreamReset: if the stream was reset or the connection is gone.
         """
-        while not self._buffer:
-            if self._error is not None:
-                raise MuxedStreamReset(str(self._error))
-            if self.over.is_set() or self.channel.remote_done:
+        while n != 0:
+            is_over = self.pipe.over  # looked at first: what came before the end is still handed out
+            if data := self.pipe.take(-1 if n is None else n):
+                return data
+            if is_over and self.pipe.broken is not None:
+                raise MuxedStreamReset(self.pipe.broken)
+            if is_over:
                 raise MuxedStreamEOF("the peer ended the stream")
             await self._changed.wait()
-        size = len(self._buffer) if n is None or n < 0 else n
-        data = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        if self._held is None:
-            self.channel.credit(len(data))
-        else:
-            self._held += len(data)
-        return data
+        return b""
 
     async def write(self, data: bytes) -> None:
         """Queue bytes; wait while more than 64 KiB wait for the peer.
@@ -88,19 +60,19 @@ class Stream(IMuxedStream):  # type: ignore[misc]  # libp2p is read without its 
         Raises:
             MuxedStreamError: if the stream has ended.
         """
-        if self.channel.ended or self.channel.local_done:
+        if self.pipe.ended:
             raise MuxedStreamError("the stream has ended")
-        self.channel.write(data)
-        while self.channel.queued > _WRITE_AHEAD and not self.channel.ended:
+        self.pipe.write(data)
+        while self.pipe.is_full():
             await self._changed.wait()
 
     async def close(self) -> None:
         """Say that nothing more will be written."""
-        self.channel.finish()
+        self.pipe.finish()
 
     async def reset(self) -> None:
         """End the stream in both directions."""
-        self.channel.reset()
+        self.pipe.reset()
 
     def set_deadline(self, ttl: int) -> None:
         """Refuse: time limits here are cancel scopes."""
@@ -116,46 +88,44 @@ class Stream(IMuxedStream):  # type: ignore[misc]  # libp2p is read without its 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.channel.finish()
+        self.pipe.finish()
 
-    def _on_data(self, data: bytes) -> None:
-        self._buffer += data
-        self._wake()
-
-    def _on_end(self, error: Exception | None) -> None:
-        self._error = error
-        self.over.set()
-        self._wake()
+    def _loop_wake(self) -> None:
+        self.muxed_conn.loop_tell(self._wake)
 
     def _wake(self) -> None:
+        self.pipe.slept()
+        if self.pipe.over and not self.over.is_set():
+            self.over.set()
+            self.muxed_conn.stream_over(self)
         self._changed.set()
         self._changed = trio.Event()
 
 
 class Muxer(IMuxedConn):  # type: ignore[misc]  # libp2p is read without its types
-    """A connection with one peer, whose key (`key`) the Noise handshake has proven."""
+    """A connection with one peer, whose key (`key`) the Noise handshake has proven.
 
-    def __init__(self, secured: ISecureConn, peer_id: ID, limits: Limits) -> None:
+    What begins with `loop_` is called in the event loop's thread.
+    """
+
+    def __init__(self, secured: ISecureConn, peer_id: ID, connections: Connections) -> None:
         self.peer_id = peer_id
         self.key = key_of_bytes(peer_id.to_bytes())
         self.born = trio.current_time()
-        self.sessions = 0  # sync streams that are open
         self.trusted = False  # the sync hello has succeeded
-        self.error: Exception | None = None
         self.event_started = trio.Event()
         self.event_closed = trio.Event()
         self.on_closed: Callable[[], None] = lambda: None
-        self.mux = yamux.Mux(initiator=secured.is_initiator, max_inbound=limits.streams_per_peer, on_open=self._on_open)
-        self.mux.on_work = self._on_work
         self._secured = secured
-        self._packets = Packets(secured)
-        self._limits = limits
-        self._heard = self._idle_since = trio.current_time()
-        self._asked = 0.0
-        self._stuck: dict[int, tuple[int, float]] = {}
-        self._work = trio.Event()
+        self._connections = connections
+        self._token = trio.lowlevel.current_trio_token()
+        self._connection: Connection | None = None
         self._dying = trio.Event()
-        self._opened, self._accepts = trio.open_memory_channel[Stream](limits.streams_per_peer)
+        self._gone = trio.Event()
+        self._most = connections.limits.streams_per_peer
+        self._opened, self._accepts = trio.open_memory_channel[Stream](self._most)
+        self._loop_given = 0  # streams of the peer's that libp2p was given
+        self._ended = 0  # of these, how many it knows to be over
 
     @property
     def is_initiator(self) -> bool:
@@ -165,7 +135,7 @@ class Muxer(IMuxedConn):  # type: ignore[misc]  # libp2p is read without its typ
     @property
     def is_established(self) -> bool:
         """Whether streams can be opened."""
-        return self.event_started.is_set() and not self._dying.is_set()
+        return self._connection is not None and not self._dying.is_set()
 
     @property
     def is_closed(self) -> bool:
@@ -173,29 +143,27 @@ class Muxer(IMuxedConn):  # type: ignore[misc]  # libp2p is read without its typ
         return self._dying.is_set()
 
     async def start(self) -> None:
-        """Run the connection until it ends; no error leaves here, or it would end the whole swarm."""
+        """Give the connection to the event loop, wait until it ends; no error leaves here, or the swarm would end."""
         try:
-            async with trio.open_nursery() as nursery:
-                for task in (self._read, self._write, self._watch):
-                    nursery.start_soon(self._guard, task)
-                self.event_started.set()
-                await self._dying.wait()
-                nursery.cancel_scope.cancel()
+            if not self._dying.is_set():
+                self._hand_over()
+            self.event_started.set()
+            await self._dying.wait()
         finally:
+            self.event_started.set()
             self._dying.set()
             self._opened.close()
-            self.mux.close(self.error if isinstance(self.error, CommonsError) else None)
             with trio.CancelScope(shield=True), trio.move_on_after(_GOODBYE_S):
-                await self._shut()
+                await self._let_go()
             self.event_closed.set()
             self.on_closed()
 
     def drop(self, error: Exception | None = None) -> None:
         """End the connection, soon."""
         if not self._dying.is_set():
-            self.error = error
             self._dying.set()
-            logger.info("connection ended peer=%s reason=%s", short(self.key), error or "closed here")
+            if self._connection is not None:
+                self.post(self._connection.end, error)
 
     async def close(self) -> None:
         """End the connection; wait until its socket is closed."""
@@ -211,10 +179,11 @@ class Muxer(IMuxedConn):  # type: ignore[misc]  # libp2p is read without its typ
         Raises:
             MuxedStreamError: if the connection has ended.
         """
-        try:
-            return Stream(self, self.mux.open())
-        except NetworkError as error:
-            raise MuxedStreamError(str(error)) from error
+        if self._connection is None or self._dying.is_set():
+            raise MuxedStreamError("the connection has ended")
+        stream = Stream(self, self._connection, inbound=False)
+        self.post(stream.pipe.loop_open)
+        return stream
 
     async def accept_stream(self) -> Stream:
         """Return the next stream that the peer opens.
@@ -240,65 +209,63 @@ class Muxer(IMuxedConn):  # type: ignore[misc]  # libp2p is read without its typ
         address: tuple[str, int] | None = self._secured.get_remote_address()
         return address
 
-    def _on_open(self, channel: yamux.Channel) -> None:
-        try:
-            self._opened.send_nowait(Stream(self, channel))
-        except (trio.WouldBlock, trio.ClosedResourceError):
+    def post(self, function: Callable[..., None], *args: Any) -> None:
+        """Call a function in the event loop; without one the connection is over."""
+        if not self._connections.post(function, *args):
+            self._dying.set()
+
+    def stream_over(self, stream: Stream) -> None:
+        """Note that libp2p knows of a stream's end."""
+        self._ended += stream.pipe.inbound
+
+    def loop_tell(self, function: Callable[..., None], *args: Any) -> None:
+        """Call a function in the p2p thread, if it is still there."""
+        with contextlib.suppress(trio.RunFinishedError):
+            self._token.run_sync_soon(function, *args)
+
+    def _loop_opened(self, channel: Channel) -> None:
+        """Give a stream of the peer's to libp2p, which may be slower than a peer that opens and resets them."""
+        if self._connection is None or self._loop_given - self._ended >= self._most:
             channel.reset()
+            return
+        self._loop_given += 1
+        stream = Stream(self, self._connection, inbound=True)
+        stream.pipe.loop_attach(channel)
+        self.loop_tell(self._take_in, stream)
 
-    def _on_work(self) -> None:
-        self._work.set()
+    def _loop_ended(self) -> None:
+        self.loop_tell(self._dying.set)
+        self.loop_tell(self._gone.set)
 
-    async def _guard(self, task: Callable[[], Any]) -> None:
+    def _take_in(self, stream: Stream) -> None:
         try:
-            await task()
-        except Exception as error:  # whatever libp2p, Noise or the socket raise means: this connection is over
-            if not isinstance(error, CommonsError):
-                closed = isinstance(error, ConnectionClosedError)
-                error = NetworkError(str(error) if closed else f"the connection broke: {type(error).__name__}")
-            self.drop(error)
+            self._opened.send_nowait(stream)
+        except (trio.WouldBlock, trio.ClosedResourceError, trio.BrokenResourceError):
+            stream.pipe.reset()
 
-    async def _read(self) -> None:
-        self.mux.feed(await self._secured.read())  # what came with the end of the handshake is still with libp2p
-        while True:
-            messages = await self._packets.read()
-            self._heard = trio.current_time()
-            for message in messages:
-                self.mux.feed(message)
+    def _hand_over(self) -> None:
+        """Give the socket to the event loop. The handshake is over, so nothing here waits for it any more."""
+        secured: Any = self._secured
+        try:
+            bare, sealed = secured.socket_below.release()
+        except Exception as error:  # it was closed meanwhile
+            logger.info("connection lost error=%s", type(error).__name__)
+            self._dying.set()
+            return
+        opened = secured.buf.getvalue()[secured.low_watermark : secured.high_watermark]
+        proven = Proven(self.key, self.is_initiator, bare, secured.conn.noise_state, opened, sealed)
+        self._connection = Connection(proven, self._connections, self._loop_opened, self._loop_ended)
+        self.post(self._connection.begin)
 
-    async def _write(self) -> None:
-        while True:
-            self._work = trio.Event()
-            while chunk := self.mux.next_chunk(_CHUNK_BYTES):
-                await self._packets.write(chunk)
-            await self._work.wait()
-
-    async def _watch(self) -> None:
-        tick = min(self._limits.ping_s, self._limits.session_s, self._limits.stall_s) / 3
-        while True:
-            await trio.sleep(tick)
-            now = trio.current_time()
-            silent = now - self._heard
-            if silent > self._limits.ping_s * _SILENCE:
-                raise NetworkError("the peer does not answer")
-            if silent >= self._limits.ping_s and now - self._asked >= self._limits.ping_s:
-                self._asked = now
-                self.mux.ping(int(now))
-            if self.sessions:
-                self._idle_since = now
-            elif now - self._idle_since > self._limits.session_s:
-                raise NetworkError("the connection was not used")
-            self._check_stuck(now)
-
-    def _check_stuck(self, now: float) -> None:
-        waiting = {}
-        for channel in self.mux.channels.values():
-            if channel.queued:
-                taken, since = self._stuck.get(channel.number, (-1, now))
-                waiting[channel.number] = (channel.taken, since if taken == channel.taken else now)
-        self._stuck = waiting
-        if any(now - since > self._limits.stall_s for _, since in waiting.values()):
-            raise NetworkError("the peer does not read what it is sent")
+    async def _let_go(self) -> None:
+        """Wait until the event loop has closed the socket."""
+        connection = self._connection
+        if connection is None:
+            await self._shut()
+        elif self._connections.post(connection.end):
+            await self._gone.wait()
+        else:
+            connection.abandon()
 
     async def _shut(self) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Noise messages straight from the socket and to it, once the handshake is over.
+"""Noise messages cut out of what a connection brings, and made for it, once the handshake is over.
 
 libp2p leads each of them through six layers, which costs more than to open and to read it.
 """
@@ -6,26 +6,24 @@ libp2p leads each of them through six layers, which costs more than to open and 
 from typing import Any
 
 from identity.errors import NetworkError
-from node.net.tcp import Socket
 
 _LENGTH_BYTES = 2
 
 
 class Packets:
-    """The messages of a connection; nothing may be left in the layers that its handshake went through."""
+    """The messages of a connection. Each is counted where it is opened and sealed, so one thread does both."""
 
-    def __init__(self, secured: Any) -> None:
-        self._noise = secured.conn.noise_state
-        self._socket: Socket = secured.socket_below
+    def __init__(self, noise: Any) -> None:
+        self._noise = noise
         self._rest = b""
 
-    async def read(self) -> list[bytes]:
-        """Return what came, opened: whole messages, none if there is only a part of one.
+    def open(self, data: bytes) -> list[bytes]:
+        """Take what came; return the messages that are whole now, opened.
 
         Raises:
             NetworkError: if the peer closed the connection.
         """
-        data = self._rest + await self._socket.read()
+        data = self._rest + data
         messages = []
         at, end = 0, _end_of(data, 0)
         while end <= len(data):
@@ -37,10 +35,14 @@ class Packets:
         self._rest = data[at:]
         return messages
 
-    async def write(self, data: bytes) -> None:
-        """Send one message; it holds up to 65,519 bytes."""
-        sealed = self._noise.encrypt(data)
-        await self._socket.write(len(sealed).to_bytes(_LENGTH_BYTES, "big") + sealed)
+    def forget(self) -> None:
+        """Keep nothing of a message that will never be whole."""
+        self._rest = b""
+
+    def seal(self, data: bytes) -> bytes:
+        """Return the bytes of one message; it holds up to 65,519 bytes."""
+        sealed: bytes = self._noise.encrypt(data)
+        return len(sealed).to_bytes(_LENGTH_BYTES, "big") + sealed
 
 
 def _end_of(data: bytes, at: int) -> int:

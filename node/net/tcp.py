@@ -1,14 +1,13 @@
-"""A TCP connection under libp2p: reads ahead, asks the system no more often than it has to, and bounds strangers."""
+"""A TCP connection under libp2p, for its handshake: reads ahead, and bounds strangers."""
 
 import os
+import socket
 
 import trio
 from libp2p.io.abc import ReadWriteCloser
 from libp2p.io.exceptions import ConnectionClosedError
 
 _READ_BYTES = 16 * 1024
-_MUCH_BYTES = 256 * 1024  # where one read was filled
-_LARGE_BYTES = 16 * 1024
 STRANGER_BYTES = 64 * 1024  # what a handshake may read before the other end has proven a key
 
 
@@ -18,8 +17,7 @@ class Socket(ReadWriteCloser):  # type: ignore[misc]  # libp2p is read without i
     def __init__(self, stream: trio.SocketStream) -> None:
         self.heard = trio.current_time()
         self._stream = stream
-        self._allowed: int | None = STRANGER_BYTES
-        self._ask = _READ_BYTES
+        self._allowed = STRANGER_BYTES
         self._buffer = b""
         self._at = 0
         self._remote = _remote(stream)
@@ -29,9 +27,19 @@ class Socket(ReadWriteCloser):  # type: ignore[misc]  # libp2p is read without i
         """The other end's IP address; empty if it has already gone."""
         return "" if self._remote is None else self._remote[0]
 
-    def trust(self) -> None:
-        """Lift the limit on what may be read."""
-        self._allowed = None
+    def release(self) -> tuple[socket.socket, bytes]:
+        """Give the system's socket away, with what was read and not used. Nothing is read or written here any more.
+
+        Raises:
+            ConnectionClosedError: if it is closed.
+        """
+        number = self._stream.socket.detach()
+        if number < 0:
+            raise ConnectionClosedError("the connection is closed", transport="tcp")
+        bare = socket.socket(fileno=number)
+        bare.setblocking(False)
+        ahead, self._buffer, self._at = self._buffer[self._at :], b"", 0
+        return bare, ahead
 
     async def read(self, n: int | None = None) -> bytes:
         """Return up to `n` bytes; none at the end."""
@@ -45,20 +53,9 @@ class Socket(ReadWriteCloser):  # type: ignore[misc]  # libp2p is read without i
     async def write(self, data: bytes) -> None:
         """Write all of it."""
         try:
-            sent = self._write_now(data)
-            if sent < len(data):
-                await self._stream.send_all(data[sent:])
-            elif sent > _LARGE_BYTES:
-                await trio.lowlevel.checkpoint()  # the others get their turn
+            await self._stream.send_all(data)
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError) as error:
             raise ConnectionClosedError("the connection broke", transport="tcp") from error
-
-    def _write_now(self, data: bytes) -> int:
-        """Write what the system takes without a wait; returns how many bytes that is."""
-        try:
-            return os.write(self._stream.socket.fileno(), data)
-        except BlockingIOError:
-            return 0
 
     async def close(self) -> None:
         """Close the connection."""
@@ -69,7 +66,7 @@ class Socket(ReadWriteCloser):  # type: ignore[misc]  # libp2p is read without i
         return self._remote
 
     async def _receive(self) -> bytes:
-        size = self._ask if self._allowed is None else min(self._ask, self._allowed)
+        size = min(_READ_BYTES, self._allowed)
         if not size:
             raise ConnectionClosedError("a stranger sent too much", transport="tcp")
         try:
@@ -78,10 +75,8 @@ class Socket(ReadWriteCloser):  # type: ignore[misc]  # libp2p is read without i
             raise ConnectionClosedError("the connection broke", transport="tcp") from error
         if not data:  # libp2p asks a hundred times when it gets nothing
             raise ConnectionClosedError("the peer closed the connection", transport="tcp")
-        self._ask = _MUCH_BYTES if len(data) == size else _READ_BYTES
         self.heard = trio.current_time()
-        if self._allowed is not None:
-            self._allowed -= len(data)
+        self._allowed -= len(data)
         return data
 
     async def _read_some(self, size: int) -> bytes:

@@ -16,8 +16,10 @@ from identity.errors import CommonsError, ConfigError, Malformed, NetworkError
 from identity.keys import SigningKey, short
 from node.net import interfaces
 from node.net.addresses import Address, of_ip, parse
+from node.net.connection import Connections
 from node.net.lean import UNUSED_BY_LIBP2P, import_without
 from node.net.links import Limits, Link
+from node.net.pipes import Pipe
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +79,7 @@ class Transport:
             raise ConfigError(f"listen: {error}") from error
         sys.setswitchinterval(min(sys.getswitchinterval(), _SWITCH_S))
         self._loop = asyncio.get_running_loop()
+        self._connections = Connections(self._loop, self._limits)
         self.closed = self._loop.create_future()
         self._ready: asyncio.Future[None] = self._loop.create_future()
         self._thread = threading.Thread(target=self._run, args=(addresses,), name="p2p", daemon=True)
@@ -108,8 +111,9 @@ class Transport:
             Malformed: if the address cannot be read.
             NetworkError: if the peer does not answer in time or cannot prove its key.
         """
-        link: Link = await self._call("dial", parse(address))
-        return link
+        target = parse(address)
+        pipe: Pipe = await self._call("dial", target)
+        return pipe.loop_link(str(target))
 
     async def publish(self, topic: str, data: bytes) -> None:
         """Send a gossip message: a hint that may be lost. At most `limits.gossip_bytes`, less about 300."""
@@ -143,9 +147,8 @@ class Transport:
         future: asyncio.Future[Any] = self._loop.create_future()
 
         def settle(result: Any, failure: Exception | None) -> None:
-            if future.done():  # the caller was cancelled; a link that nobody waits for is closed
-                if isinstance(result, Link):
-                    self._close_soon(result)
+            if future.done():  # the caller was cancelled
+                _give_back(result)
             elif failure is not None:
                 future.set_exception(failure)
             else:
@@ -155,11 +158,16 @@ class Transport:
             self._host.enter(self._host.answer, name, args, functools.partial(self._tell, settle))
         except RuntimeError as error:  # trio has just ended
             raise NetworkError("the network is not running") from error
+        return await self._settled(future)
+
+    async def _settled(self, future: asyncio.Future[Any]) -> Any:
         try:
             await asyncio.wait((future, self.closed), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            ended = not future.done() and future.cancel()
-        if ended:
+        except asyncio.CancelledError:
+            if not future.cancel() and not future.exception():  # it was answered in the same moment
+                _give_back(future.result())
+            raise
+        if future.cancel():
             raise NetworkError("the network has ended")
         return future.result()
 
@@ -168,17 +176,14 @@ class Transport:
         failure: Exception | None = None
         try:
             module: Any = import_without("node.net.host", UNUSED_BY_LIBP2P)
-            hooks = module.Hooks(self._p2p_new_link, self._p2p_link, self._p2p_gossip, self._p2p_ready)
-            module.run(module.Host(self._seed, self._limits, hooks), addresses)
+            hooks = module.Hooks(self._p2p_stream, self._p2p_gossip, self._p2p_ready)
+            module.run(module.Host(self._seed, self._connections, hooks), addresses)
         except Exception as error:  # whatever ends the thread is told, so that it can be started anew
             failure = error
         self._tell(self._ended, failure)
 
-    def _p2p_new_link(self, peer: bytes, address: str | None) -> Link:
-        return Link(peer, address, self._limits, self._loop)
-
-    def _p2p_link(self, link: Link) -> None:
-        self._tell(self._accept, link)
+    def _p2p_stream(self, pipe: Pipe) -> None:
+        self._tell(self._accept, pipe)
 
     def _p2p_gossip(self, topic: str, author: bytes, data: bytes) -> None:
         self._tell(self._on_gossip, topic, author, data)
@@ -188,8 +193,7 @@ class Transport:
         self._tell(self._is_ready)
 
     def _tell(self, function: Callable[..., None], *args: Any) -> None:
-        with contextlib.suppress(RuntimeError):  # the event loop has gone
-            self._loop.call_soon_threadsafe(function, *args)
+        self._connections.post(function, *args)
 
     def _is_ready(self) -> None:
         if not self._ready.done():
@@ -198,14 +202,13 @@ class Transport:
     def _ended(self, failure: Exception | None) -> None:
         if failure is not None:
             logger.error("p2p side ended error=%s", type(failure).__name__, exc_info=failure)
+        self._connections.end_all()
         if not self.closed.done():
             self.closed.set_result(failure)
 
-    def _accept(self, link: Link) -> None:
+    def _accept(self, pipe: Pipe) -> None:
+        link = pipe.loop_link(None)
         self._keep(self._loop.create_task(self._serve(link), name=f"link {short(link.peer)}"))
-
-    def _close_soon(self, link: Link) -> None:
-        self._keep(self._loop.create_task(link.close()))
 
     def _keep(self, task: asyncio.Task[None]) -> None:
         self._tasks.add(task)
@@ -220,3 +223,9 @@ class Transport:
             logger.exception("session failed peer=%s", short(link.peer))
         finally:
             await link.close()
+
+
+def _give_back(result: object) -> None:
+    """End a stream that nobody waits for any more."""
+    if isinstance(result, Pipe):
+        result.loop_reset()

@@ -1,8 +1,7 @@
 """Yamux 1.0.0, the stream multiplexer of libp2p, as a machine without IO: bytes in, bytes out.
 
 One `Mux` is one side of a connection. `feed` takes what the peer sent and hands data to each `Channel`'s `on_data`;
-`next_chunk` gives what to write next. Both belong to one thread. Another thread may append to a channel's `outbox` and
-`appended`, nothing else: each counter has one writer, so no lock is needed.
+`next_chunk` gives what to write next. All of it belongs to one thread; others may look at `taken` and `ended`.
 
 Flow control is the back-pressure. A peer may have one window of bytes under way that nobody has taken yet, and is
 cut off if it sends more; the consumer gives new `credit` when it has used bytes.
@@ -60,8 +59,8 @@ class Channel:
         self.on_end: Callable[[Exception | None], None] = _ignore
         self.on_taken: Callable[[], None] = _ignore
         self.outbox: deque[bytes] = deque()
-        self.appended = 0  # bytes ever put into the outbox; written by the sender's thread
-        self.taken = 0  # bytes ever taken out of it; written by the machine's thread
+        self.appended = 0  # bytes ever put into the outbox
+        self.taken = 0  # bytes ever taken out of it
         self.send_window = FIRST_WINDOW
         self.room = FIRST_WINDOW  # what the peer may still send
         self._window = FIRST_WINDOW
@@ -79,16 +78,9 @@ class Channel:
         return self.appended - self.taken
 
     def write(self, data: bytes) -> None:
-        """Queue bytes (from the machine's own thread)."""
+        """Queue bytes."""
         self.outbox.append(data)
         self.appended += len(data)
-        self._mux.mark(self)
-
-    def wake(self) -> None:
-        """Look at the outbox again: another thread has appended to it, and may not know that the stream has ended."""
-        if self.ended:
-            self.outbox.clear()
-            self.taken = self.appended
         self._mux.mark(self)
 
     def widen(self, window: int) -> None:

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from noise.connection import NoiseConnection
+
 from identity.errors import CommonsError
 from node.net.links import Limits, Link
 from node.net.transport import Transport
@@ -18,6 +20,18 @@ BRISK = Limits(
     handshake_s=2.0, dial_s=5.0, session_s=2.0, ping_s=0.4, stall_s=2.0, send_queue=256 * 1024, receive_window=2 << 20
 )
 _PEER = Path(__file__).parent / "net_peer.py"
+
+
+def noise_pair() -> tuple[NoiseConnection, NoiseConnection]:
+    """Return both ends of a Noise handshake that is over."""
+    here, there = (NoiseConnection.from_name(b"Noise_NN_25519_ChaChaPoly_SHA256") for _ in range(2))
+    here.set_as_initiator()
+    there.set_as_responder()
+    for end in (here, there):
+        end.start_handshake()
+    there.read_message(here.write_message())
+    here.read_message(there.write_message())
+    return here, there
 
 
 async def echo(link: Link) -> None:

@@ -1,29 +1,15 @@
-"""Noise messages are cut where they end, however the bytes of a connection come."""
-
-from types import SimpleNamespace
+"""Noise messages are cut where they end, however the bytes of a connection come; and strangers are bounded."""
 
 import pytest
 import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from libp2p.io.exceptions import ConnectionClosedError
-from noise.connection import NoiseConnection
+from net_nodes import noise_pair
 
 from identity.errors import NetworkError
 from node.net.packets import Packets
 from node.net.tcp import STRANGER_BYTES, Socket
-
-
-def _noise() -> tuple[NoiseConnection, NoiseConnection]:
-    """Return both ends of a handshake that is over."""
-    here, there = (NoiseConnection.from_name(b"Noise_NN_25519_ChaChaPoly_SHA256") for _ in range(2))
-    here.set_as_initiator()
-    there.set_as_responder()
-    for end in (here, there):
-        end.start_handshake()
-    there.read_message(here.write_message())
-    here.read_message(there.write_message())
-    return here, there
 
 
 async def _tcp() -> tuple[trio.SocketStream, Socket]:
@@ -38,72 +24,37 @@ async def _tcp() -> tuple[trio.SocketStream, Socket]:
 @given(st.lists(st.binary(min_size=1, max_size=300), min_size=1, max_size=8), st.integers(1, 400))
 @settings(max_examples=25, deadline=None)
 def test_messages_come_whole_and_in_order(messages: list[bytes], piece: int) -> None:
-    async def run() -> list[bytes]:
-        bare, ours = await _tcp()
-        here, there = _noise()
-        packets = Packets(SimpleNamespace(conn=SimpleNamespace(noise_state=there), socket_below=ours))
-        sealed = [here.encrypt(message) for message in messages]
-        data = b"".join(len(one).to_bytes(2, "big") + one for one in sealed)
-        found: list[bytes] = []
-        async with bare, trio.open_nursery() as nursery:
-            nursery.start_soon(_in_pieces, bare, data, piece)
-            while len(found) < len(messages):
-                found += await packets.read()
-        await ours.close()
-        return found
+    here, there = noise_pair()
+    packets = Packets(there)
+    sealed = [here.encrypt(message) for message in messages]
+    data = b"".join(len(one).to_bytes(2, "big") + one for one in sealed)
 
-    assert trio.run(run) == messages
+    found = [message for at in range(0, len(data), piece) for message in packets.open(data[at : at + piece])]
+
+    assert found == messages
 
 
-async def _in_pieces(stream: trio.SocketStream, data: bytes, size: int) -> None:
-    for at in range(0, len(data), size):
-        await stream.send_all(data[at : at + size])
+def test_what_one_end_seals_the_other_opens() -> None:
+    here, there = noise_pair()
+    writing, reading = Packets(here), Packets(there)
 
+    found = b"".join(b"".join(reading.open(writing.seal(b"w" * 65_519))) for _ in range(100))
 
-def test_what_one_end_writes_the_other_reads() -> None:
-    async def run() -> bytes:
-        bare, ours = await _tcp()
-        here, there = _noise()
-        writing = Packets(SimpleNamespace(conn=SimpleNamespace(noise_state=here), socket_below=ours))
-        other = Socket(bare)
-        other.trust()
-        reading = Packets(SimpleNamespace(conn=SimpleNamespace(noise_state=there), socket_below=other))
-        found = b""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_write_often, writing)
-            while len(found) < 100 * 65_519:
-                found += b"".join(await reading.read())
-        await ours.close()
-        await other.close()
-        return found
-
-    assert trio.run(run) == b"w" * 65_519 * 100
-
-
-async def _write_often(packets: Packets) -> None:
-    for _ in range(100):
-        await packets.write(b"w" * 65_519)
+    assert found == b"w" * 65_519 * 100
 
 
 def test_an_altered_or_an_empty_message_ends_the_connection() -> None:
-    async def run(spoil: bool) -> None:
-        bare, ours = await _tcp()
-        here, there = _noise()
-        packets = Packets(SimpleNamespace(conn=SimpleNamespace(noise_state=there), socket_below=ours))
+    def opened(spoil: bool) -> list[bytes]:
+        here, there = noise_pair()
         sealed = here.encrypt(b"words" if spoil else b"")
         if spoil:
             sealed = sealed[:-1] + bytes([sealed[-1] ^ 1])
-        async with bare:
-            await bare.send_all(len(sealed).to_bytes(2, "big") + sealed)
-            try:
-                await packets.read()
-            finally:
-                await ours.close()
+        return Packets(there).open(len(sealed).to_bytes(2, "big") + sealed)
 
     with pytest.raises(Exception, match="authentication"):
-        trio.run(run, True)
+        opened(True)
     with pytest.raises(NetworkError, match="closed"):
-        trio.run(run, False)
+        opened(False)
 
 
 def test_a_connection_that_was_closed_here_says_so() -> None:
@@ -113,6 +64,8 @@ def test_a_connection_that_was_closed_here_says_so() -> None:
         async with bare:
             with pytest.raises(ConnectionClosedError):
                 await ours.write(b"words")
+            with pytest.raises(ConnectionClosedError):
+                ours.release()
             await ours.read()
 
     with pytest.raises(ConnectionClosedError):
@@ -134,3 +87,19 @@ def test_a_stranger_is_read_so_far_and_no_further() -> None:
         return size
 
     assert trio.run(run) == STRANGER_BYTES
+
+
+def test_what_was_read_ahead_is_given_away_with_the_socket() -> None:
+    async def run() -> tuple[bytes, bytes, bytes]:
+        bare, ours = await _tcp()
+        async with bare:
+            await bare.send_all(b"first and second")
+            first = await ours.read(5)
+            await bare.send_all(b", and third")
+            given, ahead = ours.release()
+            await ours.close()  # it is not ours any more
+            with given:
+                given.setblocking(True)
+                return first, ahead, given.recv(100)
+
+    assert trio.run(run) == (b"first", b" and second", b", and third")
