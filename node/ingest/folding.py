@@ -1,13 +1,12 @@
 """Folding what a batch says about subjects into rows, with what the store holds about them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from crdt.change import TALK
 from crdt.history import Accepted
 from node.domain.area import Erased, Eraser, Fact, kind_of
-from node.domain.posts import RetractPost
-from node.ingest.intake import Intake, taken_back
+from node.ingest.intake import Intake
 from node.ingest.pauses import REASON, is_paused, without_paused
 from node.ingest.spaces import Space
 from node.store import forks as store_forks
@@ -56,16 +55,7 @@ async def _all_facts(database: Database, work: Intake, subject: bytes, fresh: Se
         command = Erased() if opened.erased else opened.command
         if command is not None and _is_about(entry, command, subject):
             facts[entry.number] = space.fact(entry, command)
-    return [facts[number] for number in sorted(facts)] + await _erasers(database, space, facts.values())
-
-
-async def _erasers(database: Database, space: Space, facts: Iterable[Fact]) -> list[Fact]:
-    """Return what took bodies back: what was erased stays so, though that may be void by now."""
-    gone = {fact.number: fact for fact in facts if isinstance(fact.command, Erased)}
-    erasers = await database.read(lambda db: store_log.read_erasers(db, gone)) if gone else {}
-    opened = {number: (eraser, space.open(eraser).command) for number, eraser in erasers.items()}
-    known = [(gone[number], *each) for number, each in opened.items() if isinstance(each[1], RetractPost)]
-    return [taken_back(space, fact, eraser, command) for fact, eraser, command in known]
+    return [facts[number] for number in sorted(facts)]
 
 
 def _is_about(entry: store_log.Stored, command: Any, subject: bytes) -> bool:

@@ -256,7 +256,6 @@ class Intake:
         else:
             self.plan.about.append((subject, entry.number))
             self.touched.add(subject)
-            self.facts.setdefault(subject, [])  # of what is void too: it may have dropped a body
         if is_void:
             return
         fact = self._fact(entry, command)
@@ -312,10 +311,7 @@ class Intake:
         if space.history.is_branch(entry.change):
             self.branches.append((entry, Opened(erased=True)))
         else:
-            known = self.facts.setdefault(entry.change.id, [])
-            known.append(space.fact(entry, Erased()))
-            if isinstance(opened.command, RetractPost):
-                known.append(taken_back(space, known[-1], eraser, opened.command))
+            self.facts.setdefault(entry.change.id, []).append(space.fact(entry, Erased()))
 
     def _erases(self, opened: Opened, entry: Accepted) -> bool:
         """Tell whether a change takes another's body back.
@@ -360,13 +356,6 @@ class Intake:
         log = self.space.history.logs.get(header.author) or self.new_logs[header.author]
         parent = self.space.history.as_parent(entry)
         return replace(log, seq=header.seq, head=entry.change.id, parent=parent, time=header.time)
-
-
-def taken_back(space: Space, left: Fact, eraser: Change, command: RetractPost) -> Fact:
-    """Return what took a body back as a fact about what is `left` of it: that holds though it may be void itself."""
-    author = eraser.header.author
-    person = space.law.owner_of(author) or author
-    return left._replace(id=eraser.id, time=eraser.header.time, author=author, person=person, command=command)
 
 
 def _may_come_after(eraser: Change, erased: Change) -> bool:

@@ -91,7 +91,8 @@ def test_from_an_invitation_to_the_first_post_in_seven_pages_three_fields_and_si
     there.goto(theirs.here)
 
     expect(there.locator(".post", has_text="I mend bicycles")).to_be_visible(timeout=60_000)
-    assert walk.pages == ["welcome", "begin", "join", "join", "waiting", "hello", "welcome", "welcome"]
+    seen = [page for page in walk.pages if page != "waiting"]  # who is let in at once waits nowhere
+    assert seen == ["welcome", "begin", "join", "join", "hello", "welcome", "welcome"]
     assert (walk.fields, walk.presses) == (3, 6)
     window.close()
 

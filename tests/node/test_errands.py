@@ -86,4 +86,4 @@ async def test_the_ends_of_logs_are_looked_through_once_for_all_that_asks_where_
     first, again = space.law.latest(), space.law.latest()
 
     assert first is again
-    assert set(first) == {log.parent.past for log in space.history.logs.values()}
+    assert set(first) == {(log.author, log.seq, log.parent.past) for log in space.history.logs.values()}

@@ -16,13 +16,12 @@ from identity.keys import SigningKey
 from identity.sealed import new_secret, seal_to
 from node.domain.area import wire_fields
 from node.domain.law.membership import EnterDevice, RevokeDevice
-from node.domain.posts import EditPost, RetractPost, WritePost
+from node.domain.posts import EditPost, WritePost
 from node.ingest.forks import take_proof
 from node.ingest.spaces import Secrets, Space
 from node.runtime import Node
 from node.store import log as store_log
 from node.store import queries
-from node.upkeep import rebuild_space
 
 PHONE = SigningKey(bytes([77]) * 32)
 TABLET = SigningKey(bytes([78]) * 32)
@@ -194,22 +193,6 @@ async def test_what_a_void_change_names_is_still_named_by_who_goes_on_after_a_re
 
     assert mos.id in named
     assert set(quarter.space.history.tips) == named
-
-
-async def test_a_post_that_was_taken_back_stays_so_where_its_body_is_gone_and_void_is_what_took_it(
-    quarter: Quarter,
-) -> None:
-    post = quarter.post(quarter.kim, "Kim's")
-    await quarter.hear(post)
-    gone, other = quarter.say(quarter.kim, RetractPost(post.id, None, None, [])), quarter.post(quarter.kim, "other")
-    await quarter.hear(gone, other)
-
-    await rebuild_space(quarter.node, quarter.space)
-    line = await quarter.node.database.read(lambda db: queries.post(db, post.id))
-
-    assert quarter.space.law.forked
-    assert line is not None
-    assert (line.text, bool(line.retracted)) == ("", True)
 
 
 async def test_what_comes_back_by_law_that_could_not_be_read_is_read_once(quarter: Quarter) -> None:
