@@ -153,6 +153,7 @@ class Orders:
     async def live(self, name: str, count: int, first_ns: int, gap_s: float) -> Data:
         """Sign posts at set times; returns when each was begun, by its id."""
         begun: dict[str, int] = {}
+        self.arrivals.clear()  # what others said before is no post of this turn
         due = (first_ns or time.monotonic_ns()) - int(gap_s * 1e9)
         for i in range(count):
             due += int(gap_s * 1e9)
