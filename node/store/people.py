@@ -62,12 +62,13 @@ class Hello(NamedTuple):
 
 def hello_of(connection: sqlite3.Connection, space: int, person: bytes) -> Hello:
     """Return how a newcomer arrived; of who writes much the first posts are looked at."""
-    first = connection.execute(
-        "SELECT change.id, coalesce(post.thread, change.id) FROM post JOIN change USING (number)"
-        " JOIN log ON log.no = post.log WHERE log.space = ? AND log.person = ? AND retracted = 0"
-        " ORDER BY post.dated, post.number LIMIT ?",
-        (space, person, _FIRST_POSTS),
-    ).fetchall()
+    logs = connection.execute("SELECT no FROM log WHERE space = ? AND person = ?", (space, person)).fetchall()
+    of_log = (
+        "SELECT post.dated, post.number, change.id, coalesce(post.thread, change.id) FROM post"
+        " JOIN change USING (number) WHERE post.log = ? AND retracted = 0 ORDER BY post.dated, post.number LIMIT ?"
+    )  # log by log, in the order of an index: all that somebody wrote would have to be sorted
+    rows = sorted(row for (log,) in logs for row in connection.execute(of_log, (log, _FIRST_POSTS)))
+    first = [(post, thread) for _, _, post, thread in rows[:_FIRST_POSTS]]
     answered = (
         "SELECT 1 FROM post JOIN log ON log.no = post.log"
         " WHERE post.thread = ? AND post.parent = ? AND retracted = 0 AND log.person != ? LIMIT 1"
